@@ -1,0 +1,87 @@
+"""Exact amounts: Decimals made from strings, and a context in which losing a digit is an error."""
+
+import re
+from decimal import (
+    Clamped,
+    Context,
+    Decimal,
+    DivisionByZero,
+    FloatOperation,
+    Inexact,
+    InvalidOperation,
+    Overflow,
+    Rounded,
+    Underflow,
+)
+
+MAX_DIGITS = 40
+"""Digits allowed before and after the decimal point. 10^40 is beyond any token supply in its smallest unit."""
+
+EXACT = Context(
+    # An amount has at most 80 digits; the longest product here has three factors.
+    prec=256,
+    traps=[Inexact, Rounded, InvalidOperation, DivisionByZero, Overflow, Underflow, Clamped, FloatOperation],
+)
+"""The context of every comparison: an operation that would round raises instead."""
+
+ZERO = Decimal(0)
+
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
+_MAX_LENGTH = 2 * MAX_DIGITS + 16
+
+
+class NotAnAmount(ValueError):
+    """The text is not an exact decimal number within bounds; the message says what is wrong with it."""
+
+
+def parse_amount(text: object) -> Decimal:
+    """Read an amount from a string in plain or exponent notation, exactly.
+
+    Raises NotAnAmount for anything else: a float or other JSON number (its digits may already be lost), NaN,
+    infinity, blanks, digit separators, and more than 40 digits on either side of the point.
+    """
+    if not isinstance(text, str):
+        raise NotAnAmount(f'must be a string such as "1.25", not {describe(text)}')
+    if len(text) > _MAX_LENGTH or not _NUMBER.fullmatch(text):
+        raise NotAnAmount(f'must be a decimal number such as "1.25", not {shorten(text)}')
+    value = Decimal(text)
+    if value == 0:
+        return ZERO
+    digits, exponent = value.as_tuple().digits, value.as_tuple().exponent
+    if not isinstance(exponent, int) or value.adjusted() >= MAX_DIGITS:
+        raise NotAnAmount(f"must have at most {MAX_DIGITS} digits before the point")
+    if exponent < -MAX_DIGITS:
+        trailing_zeros = len(digits) - len("".join(map(str, digits)).rstrip("0"))
+        if exponent + trailing_zeros < -MAX_DIGITS:
+            raise NotAnAmount(f"must have at most {MAX_DIGITS} digits after the point")
+    return value
+
+
+def plain(value: Decimal) -> str:
+    """Write an amount in plain notation: no exponent, no trailing zeros, no negative zero."""
+    if value == 0:
+        return "0"
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def describe(value: object) -> str:
+    """Say what kind of JSON value this is, without printing it (it may be a balance or a secret)."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, int | float | Decimal):
+        return "a number"
+    if isinstance(value, str):
+        return "a string"
+    if isinstance(value, list | tuple):
+        return "a list"
+    if isinstance(value, dict):
+        return "an object"
+    return f"a {type(value).__name__}"
+
+
+def shorten(text: str) -> str:
+    """Quote a user's text for an error line, cut so that a line stays a line."""
+    return repr(text if len(text) <= 40 else text[:37] + "...")
