@@ -1,0 +1,320 @@
+"""Compare one observation: what the venue holds against what the book believed before and after it was asked."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal, localcontext
+
+from .amounts import EXACT, ZERO
+from .models import Book, Holding, Observation, PriceSet, Snapshot
+from .policy import Bands, Policy, Tolerance
+from .reasons import Reason, Severity
+from .report import (
+    UNVERIFIED,
+    AccountReport,
+    Kind,
+    Line,
+    Outcome,
+    break_id,
+)
+from .severity import kind_of, severity_of
+from .tolerance import within
+from .valuation import price_asset_of, share
+
+Key = tuple[str, str]
+
+
+def compare(
+    observation: Observation,
+    policy: Policy,
+    prices: PriceSet | None,
+    *,
+    run_id: str | None = None,
+    asked: Collection[str] | None = None,
+    base: str = "USD",
+) -> AccountReport:
+    """Compare an observation by a policy, valued with a price set (DESIGN rules 1–4, 6–8, 11).
+
+    `asked` are the wallets somebody wanted read; one that is not in the snapshot is incomplete. `now`, for every
+    age, is the snapshot's `observed_at`: the same input gives the same report whenever it is computed.
+    """
+    with localcontext(EXACT):
+        return _Comparison(observation, policy, prices, base, frozenset(asked or ())).report(run_id)
+
+
+def unverified(account_id: str, reason: Reason, policy: Policy, *, run_id: str | None = None) -> AccountReport:
+    """Report an account that could not be observed at all."""
+    return AccountReport(run_id, account_id, UNVERIFIED, False, (reason,), policy.version, None, ())
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """One amount of the venue held against the two readings of the book."""
+
+    outcome: Outcome
+    difference: Decimal
+    against: Decimal
+    kind: Kind | None = None
+    severity: Severity = Severity.OK
+
+
+class _Comparison:
+    def __init__(
+        self, observation: Observation, policy: Policy, prices: PriceSet | None, base: str, asked: frozenset[str]
+    ) -> None:
+        self.snapshot: Snapshot = observation.snapshot
+        self.before: Book | None = observation.book
+        self.after: Book | None = observation.book_after
+        self.evidence = observation.evidence_sha256
+        self.policy = policy
+        self.base = base
+        self.asked = asked
+        self.timing = policy.timing(self.snapshot.account_id, self.snapshot.venue)
+        self.prices = prices if prices is not None and self._usable(prices) else None
+        self.limits: dict[str, tuple[Tolerance, Bands]] = {}
+        self.reasons: set[Reason] = set()
+
+    def report(self, run_id: str | None) -> AccountReport:
+        account_reasons = list(self._account_reasons())
+        self.reasons.update(account_reasons)
+        venue = _by_key(self.snapshot.holdings)
+        before = _by_key(self.before.holdings) if self.before else {}
+        after = _by_key(self.after.holdings) if self.after else {}
+        covered = self._covered()
+        unread = {wallet: reason for wallet, reason in self.snapshot.wallets.items() if reason is not None}
+        for wallet in (self.asked | covered) - self.snapshot.wallets.keys():
+            unread[wallet] = Reason.INCOMPLETE
+        self.reasons.update(unread.values())
+        held_somewhere = {wallet for (wallet, _), holding in venue.items() if _is_something(holding)}
+
+        lines: list[Line] = []
+        for key in sorted(venue.keys() | before.keys() | after.keys()):
+            wallet = key[0]
+            reason: Reason | None = None
+            if account_reasons:
+                reason = account_reasons[0]
+            elif wallet in unread:
+                if key not in before and key not in after:
+                    continue
+                reason = unread[wallet]
+            elif wallet not in covered:
+                if wallet not in held_somewhere:
+                    continue
+                reason = Reason.BOOK_NOT_COVERING
+            here, was, became = venue.get(key), before.get(key), after.get(key)
+            if reason is not None:
+                self.reasons.add(reason)
+                lines.append(_unverified_line(key, here, was, became, reason))
+            else:
+                lines.extend(self._compare_key(key, here, was, became))
+
+        compared = [w for w, r in self.snapshot.wallets.items() if r is None and w in covered]
+        if account_reasons or not compared:
+            status, worst = UNVERIFIED, None
+        else:
+            if self._is_empty() and any(_is_major(line) for line in lines):
+                lines.insert(0, self._account_empty_line())
+            worst = max((line.severity for line in lines if line.severity is not None), default=Severity.OK)
+            status = worst.name
+        return AccountReport(
+            run_id=run_id,
+            account_id=self.snapshot.account_id,
+            status=status,
+            verified=worst is not None and not self.reasons,
+            reasons=tuple(sorted(self.reasons)),
+            policy_version=self.policy.version,
+            evidence_sha256=self.evidence,
+            lines=tuple(lines),
+        )
+
+    # -- what cannot be verified -------------------------------------------------------------------------------
+
+    def _account_reasons(self) -> Iterator[Reason]:
+        """Yield why nothing of this account can be compared, most telling first (rule 8)."""
+        now, snapshot, timing = self.snapshot.observed_at, self.snapshot, self.timing
+        if snapshot.venue_time is not None:
+            if now - snapshot.venue_time > timedelta(seconds=timing.stale_venue_seconds):
+                yield Reason.STALE_VENUE
+            if snapshot.venue_time - now > timedelta(seconds=timing.clock_skew_seconds):
+                yield Reason.CLOCK_SKEW
+        if self.before is None or self.after is None:
+            yield Reason.NO_BOOK
+            return
+        if now - self.after.as_of > timedelta(seconds=timing.stale_book_seconds):
+            yield Reason.STALE_BOOK
+        if max(self.before.as_of, self.after.as_of) - now > timedelta(seconds=timing.clock_skew_seconds):
+            yield Reason.CLOCK_SKEW
+
+    def _covered(self) -> frozenset[str]:
+        """Return the wallets that both readings of the book vouch for."""
+        if self.before is None or self.after is None:
+            return frozenset()
+        return frozenset(self.before.wallets) & frozenset(self.after.wallets)
+
+    # -- one key -----------------------------------------------------------------------------------------------
+
+    def _compare_key(
+        self, key: Key, here: Holding | None, was: Holding | None, became: Holding | None
+    ) -> Iterator[Line]:
+        price = self._price(key[1], here, was, became)
+        held = (
+            here.held if here else None,
+            was.held if was else None,
+            became.held if became else None,
+        )
+        if held[0] is not None and held[1] is not None and held[2] is not None:
+            yield self._line(key, "held", held[0], held[1], held[2], price)
+        yield self._line(
+            key,
+            "total",
+            here.total if here else ZERO,
+            was.total if was else ZERO,
+            became.total if became else ZERO,
+            price,
+        )
+
+    def _line(
+        self, key: Key, field: str, venue: Decimal, before: Decimal, after: Decimal, price: Decimal | None
+    ) -> Line:
+        tolerance, bands = self._limits(key[1])
+        judged = self._judge(field, venue, before, after, price, tolerance, bands)
+        size = abs(judged.difference)
+        worth = None if price is None else size * price
+        broken = judged.outcome is Outcome.BREAK
+        return Line(
+            wallet=key[0],
+            asset=key[1],
+            field=field,
+            outcome=judged.outcome,
+            book=before,
+            book_after=after,
+            venue=venue,
+            difference=judged.difference,
+            relative=share(size, abs(judged.against)),
+            price=price,
+            worth=worth,
+            kind=judged.kind,
+            severity=judged.severity,
+            rule=within(judged.difference, judged.against, worth, tolerance)
+            if judged.outcome is Outcome.WITHIN_TOLERANCE
+            else None,
+            break_id=break_id(self.snapshot.account_id, *key, field) if broken else None,
+            state="unconfirmed" if broken else None,
+            streak=1 if broken else None,
+        )
+
+    def _judge(
+        self,
+        field: str,
+        venue: Decimal,
+        before: Decimal,
+        after: Decimal,
+        price: Decimal | None,
+        tolerance: Tolerance,
+        bands: Bands,
+    ) -> _Judged:
+        """Apply rule 2: the nearer reading decides whether, the worse reading decides how bad."""
+        from_before, from_after = venue - before, venue - after
+        nearer = (from_before, before) if abs(from_before) <= abs(from_after) else (from_after, after)
+        difference, book = nearer
+        if before != after and not _same_sign(from_before, from_after):
+            return _Judged(Outcome.IN_MOTION, difference, book)
+        if difference == 0:
+            return _Judged(Outcome.EXACT, difference, book)
+        worth = None if price is None else abs(difference) * price
+        if within(difference, book, worth, tolerance) is not None:
+            return _Judged(Outcome.WITHIN_TOLERANCE if before == after else Outcome.IN_MOTION, difference, book)
+
+        def how_bad(difference: Decimal, book: Decimal) -> tuple[Kind, Severity]:
+            kind = kind_of(venue, book, tolerance.quantity.value)
+            if field == "held":
+                # An open order is not a loss: what is held is still there.
+                return kind, Severity.MINOR
+            worth = None if price is None else abs(difference) * price
+            usable = self.prices is not None
+            return kind, severity_of(kind, difference, book, worth, bands, prices_usable=usable)
+
+        by_before, by_after = how_bad(from_before, before), how_bad(from_after, after)
+        kind, severity = by_after if by_after[1] > by_before[1] else by_before
+        return _Judged(Outcome.BREAK, difference, book, kind, severity)
+
+    def _limits(self, asset: str) -> tuple[Tolerance, Bands]:
+        found = self.limits.get(asset)
+        if found is None:
+            account_id, venue = self.snapshot.account_id, self.snapshot.venue
+            found = self.limits[asset] = (
+                self.policy.tolerance(account_id, venue, asset),
+                self.policy.bands(account_id, venue, asset),
+            )
+        return found
+
+    # -- worth -------------------------------------------------------------------------------------------------
+
+    def _usable(self, prices: PriceSet) -> bool:
+        age = self.snapshot.observed_at - prices.as_of
+        return (
+            bool(prices.prices)
+            and prices.base == self.base
+            and age <= timedelta(seconds=self.timing.prices_max_age_seconds)
+        )
+
+    def _price(self, asset: str, *sides: Holding | None) -> Decimal | None:
+        stated = next((side.price_asset for side in sides if side is not None and side.price_asset), None)
+        name = stated or price_asset_of(asset)
+        if name == self.base:
+            return Decimal(1)
+        return None if self.prices is None else self.prices.prices.get(name)
+
+    # -- the account as a whole --------------------------------------------------------------------------------
+
+    def _is_empty(self) -> bool:
+        """Tell whether the venue showed nothing at all in what it let us read (rule 1)."""
+        complete = {wallet for wallet, reason in self.snapshot.wallets.items() if reason is None}
+        return not self.snapshot.pending and not any(
+            _is_something(holding) for holding in self.snapshot.holdings if holding.wallet in complete
+        )
+
+    def _account_empty_line(self) -> Line:
+        return Line(
+            wallet=None,
+            asset=None,
+            field="account",
+            outcome=Outcome.BREAK,
+            kind=Kind.ACCOUNT_EMPTY,
+            severity=Severity.CRITICAL,
+            break_id=break_id(self.snapshot.account_id, None, None, "account"),
+            state="unconfirmed",
+            streak=1,
+        )
+
+
+def _by_key(holdings: tuple[Holding, ...]) -> dict[Key, Holding]:
+    return {(holding.wallet, holding.asset): holding for holding in holdings}
+
+
+def _is_something(holding: Holding) -> bool:
+    return holding.total != 0 or bool(holding.held) or bool(holding.borrowed)
+
+
+def _is_major(line: Line) -> bool:
+    return line.outcome is Outcome.BREAK and line.severity is not None and line.severity >= Severity.MAJOR
+
+
+def _same_sign(one: Decimal, other: Decimal) -> bool:
+    return (one > 0 and other > 0) or (one < 0 and other < 0)
+
+
+def _unverified_line(
+    key: Key, here: Holding | None, was: Holding | None, became: Holding | None, reason: Reason
+) -> Line:
+    return Line(
+        wallet=key[0],
+        asset=key[1],
+        field="total",
+        outcome=Outcome.UNVERIFIED,
+        book=was.total if was else ZERO,
+        book_after=became.total if became else ZERO,
+        venue=here.total if here else ZERO,
+        severity=None,
+        reason=reason,
+    )

@@ -1,0 +1,251 @@
+"""What a comparison says: lines, the report of one account, the report of a run."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, localcontext
+from enum import StrEnum
+from typing import Any
+
+from .amounts import EXACT, ZERO, plain
+from .reading import canonical_json, format_time
+from .reasons import Reason, Severity
+
+SCHEMA = 1
+UNVERIFIED = "UNVERIFIED"
+
+
+class Outcome(StrEnum):
+    """What became of one line."""
+
+    EXACT = "exact"
+    WITHIN_TOLERANCE = "within_tolerance"
+    IN_MOTION = "in_motion"
+    BREAK = "break"
+    UNVERIFIED = "unverified"
+
+
+class Kind(StrEnum):
+    """What sort of break a line is."""
+
+    SIGN_FLIP = "sign_flip"
+    MISSING_AT_VENUE = "missing_at_venue"
+    UNEXPECTED_AT_VENUE = "unexpected_at_venue"
+    QUANTITY = "quantity"
+    ACCOUNT_EMPTY = "account_empty"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The rule that let a difference pass, and where it came from."""
+
+    field: str
+    limit: Decimal
+    origin: str
+    cap_unchecked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One key of one account, compared. The account-level line has no wallet, asset or amounts."""
+
+    wallet: str | None
+    asset: str | None
+    field: str
+    outcome: Outcome
+    book: Decimal | None = None
+    book_after: Decimal | None = None
+    venue: Decimal | None = None
+    difference: Decimal | None = None
+    relative: Decimal | None = None
+    price: Decimal | None = None
+    worth: Decimal | None = None
+    kind: Kind | None = None
+    severity: Severity | None = Severity.OK
+    rule: Rule | None = None
+    reason: Reason | None = None
+    break_id: str | None = None
+    state: str | None = None
+    streak: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountReport:
+    """One account in one run: `status` is a severity's name or UNVERIFIED."""
+
+    run_id: str | None
+    account_id: str
+    status: str
+    verified: bool
+    reasons: tuple[Reason, ...]
+    policy_version: str
+    evidence_sha256: str | None
+    lines: tuple[Line, ...]
+
+    @property
+    def breaks(self) -> tuple[Line, ...]:
+        """The lines that are breaks."""
+        return tuple(line for line in self.lines if line.outcome is Outcome.BREAK)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an account has no observation: the error's name and its message."""
+
+    account_id: str
+    error: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class PricesUsed:
+    """Which price set a run was valued with; `origin` is `this_run`, `last_good` or `none`."""
+
+    origin: str
+    base: str
+    source: str | None = None
+    as_of: datetime | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """One pass over all enabled accounts."""
+
+    run_id: str
+    started_at: datetime
+    compared_at: datetime
+    policy_version: str
+    prices: PricesUsed
+    accounts: tuple[AccountReport, ...]
+    venues: Mapping[str, str]
+    """The venue of each account."""
+    failures: tuple[Failure, ...] = ()
+
+    @property
+    def status(self) -> str:
+        """The worst severity of what could be looked at; UNVERIFIED when nothing could."""
+        looked_at = [Severity[report.status] for report in self.accounts if report.status != UNVERIFIED]
+        return max(looked_at).name if looked_at else UNVERIFIED
+
+    @property
+    def verified(self) -> bool:
+        """True only if every account was verified whole."""
+        return bool(self.accounts) and all(report.verified for report in self.accounts)
+
+
+def break_id(account_id: str, wallet: str | None, asset: str | None, field: str) -> str:
+    """Name a break so that the same problem has the same name in every run."""
+    key = canonical_json([account_id, wallet, asset, field])
+    return f"brk-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+
+
+def account_report_document(report: AccountReport) -> dict[str, Any]:
+    """Write the report of one account (docs/formats.md)."""
+    return {
+        "schema": SCHEMA,
+        "run_id": report.run_id,
+        "account_id": report.account_id,
+        "status": report.status,
+        "verified": report.verified,
+        "reasons": [str(reason) for reason in report.reasons],
+        "policy_version": report.policy_version,
+        "evidence_sha256": report.evidence_sha256,
+        "lines": [line_document(line) for line in report.lines],
+    }
+
+
+def line_document(line: Line) -> dict[str, Any]:
+    """Write one line; amounts as plain strings."""
+    rule = line.rule
+    return {
+        "wallet": line.wallet,
+        "asset": line.asset,
+        "field": line.field,
+        "book": _amount(line.book),
+        "book_after": _amount(line.book_after),
+        "venue": _amount(line.venue),
+        "difference": _amount(line.difference),
+        "relative": _amount(line.relative),
+        "price": _amount(line.price),
+        "worth": _amount(line.worth),
+        "outcome": str(line.outcome),
+        "kind": None if line.kind is None else str(line.kind),
+        "severity": None if line.severity is None else line.severity.name,
+        "severity_if_unexplained": None,
+        "rule": None
+        if rule is None
+        else {
+            "field": rule.field,
+            "limit": plain(rule.limit),
+            "origin": rule.origin,
+            "cap_unchecked": rule.cap_unchecked,
+        },
+        "reason": None if line.reason is None else str(line.reason),
+        "cause": None,
+        "references": [],
+        "break_id": line.break_id,
+        "state": line.state,
+        "streak": line.streak,
+    }
+
+
+def run_report_document(report: RunReport) -> dict[str, Any]:
+    """Write the report of a run: its accounts' reports, counts, and what it was judged by."""
+    return {
+        "schema": SCHEMA,
+        "run_id": report.run_id,
+        "status": report.status,
+        "verified": report.verified,
+        "started_at": format_time(report.started_at),
+        "compared_at": format_time(report.compared_at),
+        "policy_version": report.policy_version,
+        "prices": {
+            "origin": report.prices.origin,
+            "base": report.prices.base,
+            "source": report.prices.source,
+            "as_of": None if report.prices.as_of is None else format_time(report.prices.as_of),
+            "sha256": report.prices.sha256,
+        },
+        "counts": counts(report.accounts),
+        "worth": {name: plain(worth) for name, worth in gross_worth(report.accounts).items()},
+        "venues": dict(sorted(report.venues.items())),
+        "failures": [
+            {"account_id": failure.account_id, "error": failure.error, "message": failure.message}
+            for failure in report.failures
+        ],
+        "accounts": [account_report_document(account) for account in report.accounts],
+    }
+
+
+def counts(accounts: Sequence[AccountReport]) -> dict[str, Any]:
+    """Count accounts and lines: how many, how many verified, and breaks by severity."""
+    lines = [line for account in accounts for line in account.lines]
+    breaks = {severity.name: 0 for severity in Severity if severity is not Severity.OK}
+    for line in lines:
+        if line.outcome is Outcome.BREAK and line.severity is not None:
+            breaks[line.severity.name] += 1
+    return {
+        "accounts": len(accounts),
+        "accounts_verified": sum(account.verified for account in accounts),
+        "accounts_unverified": sum(account.status == UNVERIFIED for account in accounts),
+        "lines": len(lines),
+        "lines_verified": sum(line.outcome is not Outcome.UNVERIFIED for line in lines),
+        "breaks": breaks,
+    }
+
+
+def gross_worth(accounts: Sequence[AccountReport]) -> dict[str, Decimal]:
+    """Add up the worth of breaks by severity, gross: a surplus never makes up for a shortfall."""
+    totals = {severity.name: ZERO for severity in Severity if severity is not Severity.OK}
+    with localcontext(EXACT):
+        for account in accounts:
+            for line in account.breaks:
+                if line.severity is not None and line.worth is not None:
+                    totals[line.severity.name] += line.worth
+    return totals
+
+
+def _amount(value: Decimal | None) -> str | None:
+    return None if value is None else plain(value)

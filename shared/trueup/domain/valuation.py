@@ -1,0 +1,36 @@
+"""What a difference is worth: which price applies, and a share rounded only for showing."""
+
+from decimal import Decimal
+
+QUOTES = ("USDT", "USDC", "USD", "EUR")
+
+
+def price_asset_of(asset: str) -> str:
+    """Name the asset whose price values this one.
+
+    A plain asset is its own. An instrument names it: `BTC-USD` is BTC; a hedge leg `BTCUSDT:LONG` is BTC. Only a
+    dash or a leg marks an instrument, because a name is never cut on looks alone.
+    """
+    instrument, leg, _ = asset.partition(":")
+    base, dash, _ = instrument.partition("-")
+    if dash and base:
+        return base
+    if leg:
+        for quote in QUOTES:
+            if instrument.endswith(quote) and instrument != quote:
+                return instrument.removesuffix(quote)
+    return asset
+
+
+def share(size: Decimal, whole: Decimal) -> Decimal | None:
+    """Divide for showing, rounded half-even to six places; None when there is nothing to divide by.
+
+    Rounded from the exact quotient and remainder, so that a second rounding cannot tip the last digit.
+    """
+    if whole == 0:
+        return None
+    quotient, remainder = divmod(size.scaleb(6), whole)
+    twice = remainder * 2
+    if twice > whole or (twice == whole and quotient % 2 == 1):
+        quotient += 1
+    return quotient.scaleb(-6)
