@@ -17,6 +17,9 @@ from decimal import (
 MAX_DIGITS = 40
 """Digits allowed before and after the decimal point. 10^40 is beyond any token supply in its smallest unit."""
 
+MAX_PRODUCT_DIGITS = 3 * MAX_DIGITS
+"""Digits that a product of amounts can have on either side of the point: what a report may hold."""
+
 EXACT = Context(
     # An amount has at most 80 digits; the longest product here has three factors.
     prec=256,
@@ -27,33 +30,29 @@ EXACT = Context(
 ZERO = Decimal(0)
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
-_MAX_LENGTH = 2 * MAX_DIGITS + 16
 
 
 class NotAnAmount(ValueError):
     """The text is not an exact decimal number within bounds; the message says what is wrong with it."""
 
 
-def parse_amount(text: object) -> Decimal:
+def parse_amount(text: object, digits: int = MAX_DIGITS) -> Decimal:
     """Read an amount from a string in plain or exponent notation, exactly.
 
     Raises NotAnAmount for anything else: a float or other JSON number (its digits may already be lost), NaN,
-    infinity, blanks, digit separators, and more than 40 digits on either side of the point.
+    infinity, blanks, digit separators, and more than `digits` digits on either side of the point.
     """
     if not isinstance(text, str):
         raise NotAnAmount(f'must be a string such as "1.25", not {describe(text)}')
-    if len(text) > _MAX_LENGTH or not _NUMBER.fullmatch(text):
+    if len(text) > 2 * digits + 16 or not _NUMBER.fullmatch(text):
         raise NotAnAmount(f'must be a decimal number such as "1.25", not {shorten(text)}')
     value = Decimal(text)
     if value == 0:
         return ZERO
-    digits, exponent = value.as_tuple().digits, value.as_tuple().exponent
-    if not isinstance(exponent, int) or value.adjusted() >= MAX_DIGITS:
-        raise NotAnAmount(f"must have at most {MAX_DIGITS} digits before the point")
-    if exponent < -MAX_DIGITS:
-        trailing_zeros = len(digits) - len("".join(map(str, digits)).rstrip("0"))
-        if exponent + trailing_zeros < -MAX_DIGITS:
-            raise NotAnAmount(f"must have at most {MAX_DIGITS} digits after the point")
+    if value.adjusted() >= digits:
+        raise NotAnAmount(f"must have at most {digits} digits before the point")
+    if value.adjusted() < -digits or len(plain(value).partition(".")[2]) > digits:
+        raise NotAnAmount(f"must have at most {digits} digits after the point")
     return value
 
 

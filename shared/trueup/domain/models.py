@@ -4,7 +4,7 @@ Every `read_*` takes a parsed JSON document and raises `reading.Malformed` with 
 Every `*_document` writes the same format back. The formats are described in docs/formats.md.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .amounts import describe, plain, shorten
-from .reading import Malformed, Record, format_time, read_text
+from .reading import Malformed, Record, digest, format_time, read_text
 from .reasons import REASONS, Reason
 
 SCHEMA = 1
@@ -231,6 +231,35 @@ def prices_document(prices: PriceSet) -> dict[str, Any]:
         "source": prices.source,
         "prices": {asset: plain(price) for asset, price in sorted(prices.prices.items())},
     }
+
+
+def observation_document(
+    run_id: str, observation: Observation, started_at: datetime, finished_at: datetime, answers: Sequence[Any]
+) -> dict[str, Any]:
+    """Write an observation as evidence: both readings of the book, the snapshot, and the venue's raw answers."""
+    return {
+        "schema": SCHEMA,
+        "run_id": run_id,
+        "account_id": observation.snapshot.account_id,
+        "started_at": format_time(started_at),
+        "finished_at": format_time(finished_at),
+        "book": None if observation.book is None else book_document(observation.book),
+        "snapshot": snapshot_document(observation.snapshot),
+        "book_after": None if observation.book_after is None else book_document(observation.book_after),
+        "answers": list(answers),
+    }
+
+
+def read_observation(document: object, place: str = "observation") -> Observation:
+    """Read an observation back from evidence; the evidence's digest becomes part of it."""
+    record = Record(document, place)
+    book, after = record.optional_raw("book"), record.optional_raw("book_after")
+    return Observation(
+        snapshot=read_snapshot(record.raw("snapshot"), record.at("snapshot")),
+        book=None if book is None else read_book(book, record.at("book")),
+        book_after=None if after is None else read_book(after, record.at("book_after")),
+        evidence_sha256=digest(document),
+    )
 
 
 def _subaccounts(record: Record) -> tuple[int, ...] | None:

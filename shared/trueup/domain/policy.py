@@ -5,14 +5,13 @@ asset, venue, asset, default. Where a value came from is kept beside it, because
 be able to say by whose rule.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
 from .amounts import describe, plain, shorten
-from .reading import Malformed, Record, canonical_json, read_amount, read_text
+from .reading import Malformed, Record, digest, read_amount, read_text
 from .reasons import SEVERITIES, Severity
 
 type_of_value = Decimal | int | bool | Severity
@@ -160,7 +159,7 @@ def _versioned(policy: Policy) -> Policy:
         }
         for section, scopes in policy.settings.items()
     }
-    return replace(policy, version=hashlib.sha256(canonical_json(document).encode()).hexdigest()[:12])
+    return replace(policy, version=digest(document)[:12])
 
 
 def _written(value: type_of_value) -> str | int | bool:

@@ -1,5 +1,6 @@
 """Strict reading of JSON documents: every error is one line that names the place and what is allowed there."""
 
+import hashlib
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -7,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NoReturn
 
-from .amounts import NotAnAmount, describe, parse_amount, shorten
+from .amounts import MAX_DIGITS, NotAnAmount, describe, parse_amount, shorten
 
 MAX_ITEMS = 2_000_000
 MAX_TEXT = 512
@@ -143,10 +144,10 @@ class Record:
         """Take an exact amount, written as a string."""
         return read_amount(self.raw(field), self.at(field))
 
-    def optional_amount(self, field: str) -> Decimal | None:
+    def optional_amount(self, field: str, digits: int = MAX_DIGITS) -> Decimal | None:
         """Take an exact amount that may be absent or null."""
         value = self.optional_raw(field)
-        return None if value is None else read_amount(value, self.at(field))
+        return None if value is None else read_amount(value, self.at(field), digits)
 
     def time(self, field: str) -> datetime:
         """Take an RFC 3339 time with its offset; the result is in UTC."""
@@ -197,10 +198,10 @@ def read_text(value: object, place: str) -> str:
     return value
 
 
-def read_amount(value: object, place: str) -> Decimal:
+def read_amount(value: object, place: str, digits: int = MAX_DIGITS) -> Decimal:
     """Read an exact amount from a string."""
     try:
-        return parse_amount(value)
+        return parse_amount(value, digits)
     except NotAnAmount as error:
         raise Malformed(place, str(error)) from None
 
@@ -240,3 +241,8 @@ def canonical_json(document: object) -> str:
 
 def _refuse(value: object) -> NoReturn:
     raise TypeError(f"{type(value).__name__} does not belong in a document: write it as a string first")
+
+
+def digest(document: object) -> str:
+    """Return the SHA-256 of a document's canonical JSON, in hex."""
+    return hashlib.sha256(canonical_json(document).encode()).hexdigest()

@@ -1,6 +1,5 @@
 """What a comparison says: lines, the report of one account, the report of a run."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from .amounts import EXACT, ZERO, plain
-from .reading import canonical_json, format_time
+from .reading import digest, format_time
 from .reasons import Reason, Severity
 
 SCHEMA = 1
@@ -137,8 +136,7 @@ class RunReport:
 
 def break_id(account_id: str, wallet: str | None, asset: str | None, field: str) -> str:
     """Name a break so that the same problem has the same name in every run."""
-    key = canonical_json([account_id, wallet, asset, field])
-    return f"brk-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+    return f"brk-{digest([account_id, wallet, asset, field])[:16]}"
 
 
 def account_report_document(report: AccountReport) -> dict[str, Any]:

@@ -1,0 +1,170 @@
+"""The words: what a person reads at 3 a.m., and the same facts for machines."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from trueup.domain.amounts import plain
+from trueup.domain.policy import Policy
+from trueup.domain.reading import digest, format_time
+from trueup.domain.reasons import Severity
+from trueup.domain.report import AccountReport, Kind, Line, RunReport, line_document
+
+SCHEMA = 1
+MAX_LINES = 20
+"""Lines in one message; the rest is counted. Keeps the message far under SNS's 256 KB."""
+
+_WHAT = {
+    Kind.SIGN_FLIP: "opposite sides",
+    Kind.MISSING_AT_VENUE: "missing at the venue",
+    Kind.UNEXPECTED_AT_VENUE: "not in the book",
+    Kind.QUANTITY: "quantity differs",
+    Kind.ACCOUNT_EMPTY: "the venue shows nothing at all",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One message about one account in one run. `alert_id` is the same however often it is sent."""
+
+    alert_id: str
+    subject: str
+    text: str
+    document: dict[str, Any]
+    severity: Severity
+    venue: str
+    account_id: str
+    kinds: tuple[str, ...]
+
+
+def alerts_of(report: RunReport, policy: Policy) -> list[Alert]:
+    """Say what is worth saying about a run: one alert for each account with breaks from `alert_from` on."""
+    alerts = []
+    for account in report.accounts:
+        venue = report.venues[account.account_id]
+        said = [
+            line
+            for line in account.breaks
+            if line.severity is not None and line.severity >= policy.alert_from(account.account_id, venue, line.asset)
+        ]
+        whole_account = [line for line in said if line.kind is Kind.ACCOUNT_EMPTY]
+        if said:
+            # An account that shows nothing is one problem, not one for each thing it should hold.
+            alerts.append(_alert(report, account, venue, whole_account or said))
+    return alerts
+
+
+def _alert(report: RunReport, account: AccountReport, venue: str, said: Sequence[Line]) -> Alert:
+    ranked = sorted(said, key=_worst_first)
+    severity = ranked[0].severity or Severity.OK
+    alert_id = f"alr-{digest([report.run_id, account.account_id])[:16]}"
+    kinds = tuple(sorted({str(line.kind) for line in said}))
+    subject = _subject(severity, account.account_id, venue, ranked)
+    text = _text(report, account, venue, severity, ranked, alert_id)
+    document = {
+        "schema": SCHEMA,
+        "alert_id": alert_id,
+        "type": "breaks",
+        "run_id": report.run_id,
+        "account_id": account.account_id,
+        "venue": venue,
+        "severity": severity.name,
+        "kinds": list(kinds),
+        "compared_at": format_time(report.compared_at),
+        "base": report.prices.base,
+        "breaks": [line_document(line) for line in ranked[:MAX_LINES]],
+        "breaks_left_out": max(0, len(ranked) - MAX_LINES),
+        "reasons": [str(reason) for reason in account.reasons],
+        "subject": subject,
+        "text": text,
+    }
+    return Alert(alert_id, subject, text, document, severity, venue, account.account_id, kinds)
+
+
+def _worst_first(line: Line) -> tuple[int, Decimal, str, str, str]:
+    severity = line.severity or Severity.OK
+    return (-severity, -(line.worth or Decimal(0)), line.wallet or "", line.asset or "", line.field)
+
+
+def _subject(severity: Severity, account_id: str, venue: str, ranked: Sequence[Line]) -> str:
+    """Return one ASCII line of at most 100 characters: what SNS allows."""
+    first = ranked[0]
+    what = f"{first.asset} {_what(first)}" if first.asset else _what(first)
+    more = f" and {len(ranked) - 1} more" if len(ranked) > 1 else ""
+    subject = f"[Trueup] {severity.name} {account_id} ({venue}): {what}{more}"
+    printable = "".join(letter if " " <= letter <= "~" else "?" for letter in subject)
+    return printable if len(printable) <= 100 else printable[:97] + "..."
+
+
+def _what(line: Line) -> str:
+    return _WHAT[line.kind] if line.kind is not None else "differs"
+
+
+def _text(
+    report: RunReport,
+    account: AccountReport,
+    venue: str,
+    severity: Severity,
+    ranked: Sequence[Line],
+    alert_id: str,
+) -> str:
+    base = report.prices.base
+    count = "1 break" if len(ranked) == 1 else f"{len(ranked)} breaks"
+    paragraphs = [
+        f"{severity.name}: {count} in account {account.account_id} at {venue}.",
+        *(_paragraph(line, base) for line in ranked[:MAX_LINES]),
+    ]
+    if len(ranked) > MAX_LINES:
+        paragraphs.append(f"... and {len(ranked) - MAX_LINES} more in the report.")
+    if account.reasons:
+        paragraphs.append(f"Not everything could be verified: {', '.join(account.reasons)}.")
+    paragraphs.append(
+        "What to do next\n"
+        f"  trueup runs show {report.run_id} --account {account.account_id}    the whole comparison\n"
+        f"  trueup book show {account.account_id}    what the book believes"
+    )
+    paragraphs.append(
+        f"Run {report.run_id}, compared {format_time(report.compared_at)}, policy {report.policy_version}, "
+        f"alert {alert_id}."
+    )
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def _paragraph(line: Line, base: str) -> str:
+    severity = line.severity.name if line.severity is not None else ""
+    if line.kind is Kind.ACCOUNT_EMPTY:
+        return (
+            f"{severity}  the whole account: {_what(line)}\n"
+            "  Every wallet answered, and none holds anything, while the book does.\n"
+            "  Likely: funds moved, the wrong key or address, or a venue fault."
+        )
+    asset = line.asset if line.field == "total" else f"{line.asset} ({line.field})"
+    rows = [
+        f"{severity}  {asset} in {line.wallet}: {_what(line)}",
+        f"  book        {_amount(line.book)}",
+        f"  venue       {_amount(line.venue)}",
+        f"  difference  {_signed(line.difference)}{_percent(line.relative)}",
+        f"  worth       {'no price' if line.worth is None else f'{money(line.worth)} {base}'}",
+        f"  break       {line.break_id}",
+    ]
+    return "\n".join(rows)
+
+
+def money(value: Decimal) -> str:
+    """Write an amount of money for people: two places, thousands apart."""
+    return f"{value:,.2f}"
+
+
+def _amount(value: Decimal | None) -> str:
+    return "-" if value is None else plain(value)
+
+
+def _signed(value: Decimal | None) -> str:
+    if value is None:
+        return "-"
+    return f"+{plain(value)}" if value > 0 else plain(value)
+
+
+def _percent(relative: Decimal | None) -> str:
+    return "" if relative is None else f"  ({relative * 100:.2f} % of the book)"

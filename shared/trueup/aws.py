@@ -1,0 +1,72 @@
+"""AWS clients, made when first needed and reused while warm, and what counts as a passing fault of AWS."""
+
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import Any, ParamSpec, TypeVar
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as AwsConnectionError
+
+from trueup.errors import StoreUnavailable
+
+_CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "max_attempts": 3})
+
+_TRANSIENT = {
+    "ConditionalRequestConflict",
+    "InternalError",
+    "InternalErrorException",
+    "InternalFailure",
+    "InternalServerError",
+    "InternalServiceError",
+    "KMSInternalException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestTimeout",
+    "ServiceUnavailable",
+    "SlowDown",
+    "Throttled",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "TransactionConflictException",
+    "TransactionInProgressException",
+}
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@cache
+def client(service: str) -> Any:
+    """Return the client of an AWS service."""
+    return boto3.client(service, config=_CONFIG)  # type: ignore[call-overload]  # the service's name is not literal
+
+
+def code_of(error: ClientError) -> str:
+    """Return AWS's own name for an error."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def raising_store_unavailable(call: Callable[P, R]) -> Callable[P, R]:
+    """Turn AWS's passing faults into StoreUnavailable, which the state machine retries.
+
+    Anything else (AccessDenied, a missing table) passes through under AWS's own name: a retry would not help, and
+    no word of ours says it better.
+    """
+
+    @wraps(call)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return call(*args, **kwargs)
+        except ClientError as error:
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            if code_of(error) in _TRANSIENT or status >= 500:
+                raise StoreUnavailable(f"{error.operation_name}: {code_of(error)} ({status}); retried later") from None
+            raise
+        except (HTTPClientError, AwsConnectionError) as error:
+            raise StoreUnavailable(f"AWS did not answer: {type(error).__name__}; retried later") from None
+
+    return guarded

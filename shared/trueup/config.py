@@ -1,0 +1,185 @@
+"""What a function is told by its environment, checked once, with a clear line for what is wrong."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from trueup.domain.amounts import NotAnAmount, parse_amount, plain, shorten
+from trueup.domain.models import check_base_url
+from trueup.errors import ConfigInvalid
+
+INTERVALS = (60, 120, 300, 600, 900, 1800, 3600)
+_Environment = Mapping[str, str]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Where rows and objects are."""
+
+    table_name: str
+    bucket_name: str
+    retention_days: int
+
+    @classmethod
+    def from_env(cls, env: _Environment) -> "Stores":
+        """Read TABLE_NAME, BUCKET_NAME, RETENTION_DAYS."""
+        return cls(_text(env, "TABLE_NAME"), _text(env, "BUCKET_NAME"), _whole(env, "RETENTION_DAYS", 1, 36_500))
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSettings:
+    """What Plan needs."""
+
+    stores: Stores
+    enabled: bool
+    interval_seconds: int
+    max_concurrency: int
+    fetch_functions: Mapping[str, str]
+    """The function of each venue that is deployed."""
+
+    @classmethod
+    def from_env(cls, env: _Environment) -> "PlanSettings":
+        """Read the environment. Raises ConfigInvalid naming the variable and what is allowed."""
+        interval = _whole(env, "RECONCILIATION_INTERVAL_SECONDS", INTERVALS[0], INTERVALS[-1])
+        if interval not in INTERVALS:
+            raise ConfigInvalid(
+                f"RECONCILIATION_INTERVAL_SECONDS must be one of {', '.join(map(str, INTERVALS))}; not {interval}"
+            )
+        return cls(
+            stores=Stores.from_env(env),
+            enabled=_choice(env, "RECONCILIATION_ENABLED", {"true": True, "false": False}),
+            interval_seconds=interval,
+            max_concurrency=_whole(env, "MAX_CONCURRENCY", 1, 1000),
+            fetch_functions=_functions(env, "FETCH_FUNCTIONS"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FetchSettings:
+    """What a venue's fetch function needs."""
+
+    stores: Stores
+    venue: str
+    secret_prefix: str
+    timeout_milliseconds: int
+
+    @classmethod
+    def from_env(cls, env: _Environment) -> "FetchSettings":
+        """Read the environment. Raises ConfigInvalid naming the variable and what is allowed."""
+        return cls(
+            stores=Stores.from_env(env),
+            venue=_text(env, "VENUE"),
+            secret_prefix=_text(env, "SECRET_PREFIX"),
+            timeout_milliseconds=_timeout(env),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PricesSettings:
+    """What the price fetch needs."""
+
+    stores: Stores
+    base_currency: str
+    base_url: str
+    timeout_milliseconds: int
+
+    @classmethod
+    def from_env(cls, env: _Environment) -> "PricesSettings":
+        """Read the environment. Raises ConfigInvalid naming the variable and what is allowed."""
+        return cls(
+            stores=Stores.from_env(env),
+            base_currency=_currency(env),
+            base_url=_checked(env, "PRICES_BASE_URL", check_base_url),
+            timeout_milliseconds=_timeout(env),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CompareSettings:
+    """What Compare needs. `relative` is the default relative tolerance: 0.001 for a threshold of 0.1 %."""
+
+    stores: Stores
+    topic_arn: str
+    base_currency: str
+    relative: Decimal
+
+    @classmethod
+    def from_env(cls, env: _Environment) -> "CompareSettings":
+        """Read the environment. Raises ConfigInvalid naming the variable and what is allowed."""
+        return cls(
+            stores=Stores.from_env(env),
+            topic_arn=_text(env, "TOPIC_ARN"),
+            base_currency=_currency(env),
+            relative=threshold(_text(env, "RECONCILIATION_THRESHOLD_PERCENTAGE")),
+        )
+
+
+LOWEST_THRESHOLD, HIGHEST_THRESHOLD = Decimal("0.0001"), Decimal(10)
+
+
+def threshold(text: str) -> Decimal:
+    """Read a threshold in per cent (0.1 is 0.1 %) as a share (0.001). Raises ConfigInvalid."""
+    name = "RECONCILIATION_THRESHOLD_PERCENTAGE"
+    try:
+        percentage = parse_amount(text)
+    except NotAnAmount as error:
+        raise ConfigInvalid(f"{name} {error}") from None
+    if not LOWEST_THRESHOLD <= percentage <= HIGHEST_THRESHOLD:
+        raise ConfigInvalid(
+            f"{name} must be from {plain(LOWEST_THRESHOLD)} to {plain(HIGHEST_THRESHOLD)} (per cent); "
+            f"not {plain(percentage)}"
+        )
+    return percentage.scaleb(-2)
+
+
+def _text(env: _Environment, name: str) -> str:
+    value = env.get(name, "")
+    if not value:
+        raise ConfigInvalid(f"{name} is not set; the template sets it: deploy again")
+    return value
+
+
+def _checked(env: _Environment, name: str, check: Callable[[str], T]) -> T:
+    try:
+        return check(_text(env, name))
+    except ValueError as error:
+        raise ConfigInvalid(f"{name} {error}") from None
+
+
+def _whole(env: _Environment, name: str, lowest: int, highest: int) -> int:
+    text = _text(env, name)
+    if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not lowest <= int(text) <= highest:
+        raise ConfigInvalid(f"{name} must be a whole number from {lowest} to {highest}; not {shorten(text)}")
+    return int(text)
+
+
+def _choice(env: _Environment, name: str, allowed: Mapping[str, T]) -> T:
+    text = _text(env, name)
+    if text not in allowed:
+        raise ConfigInvalid(f"{name} must be one of {', '.join(allowed)}; not {shorten(text)}")
+    return allowed[text]
+
+
+def _timeout(env: _Environment) -> int:
+    return _whole(env, "RECONCILIATION_TIMEOUT_MILLISECONDS", 1000, 60_000)
+
+
+def _currency(env: _Environment) -> str:
+    text = _text(env, "BASE_CURRENCY")
+    if not re.fullmatch(r"[A-Z]{3,5}", text):
+        raise ConfigInvalid(f"BASE_CURRENCY must be a currency such as USD; not {shorten(text)}")
+    return text
+
+
+def _functions(env: _Environment, name: str) -> dict[str, str]:
+    try:
+        value: Any = json.loads(_text(env, name))
+    except ValueError:
+        value = None
+    if not isinstance(value, dict) or not all(isinstance(arn, str) and arn for arn in value.values()):
+        raise ConfigInvalid(f"{name} must be a JSON object of venue to function ARN; deploy again")
+    return value

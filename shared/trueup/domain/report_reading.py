@@ -1,0 +1,92 @@
+"""Reading reports back: a report that was frozen is what everything after it is made from."""
+
+from typing import Any
+
+from .amounts import MAX_PRODUCT_DIGITS
+from .reading import Malformed, Record
+from .reasons import REASONS, Reason, Severity
+from .report import AccountReport, Failure, Kind, Line, Outcome, PricesUsed, Rule, RunReport
+
+
+def read_run_report(document: object, place: str = "report") -> RunReport:
+    """Read the report of a run. Raises Malformed; counts and totals are derived again, not believed."""
+    record = Record(document, place)
+    prices = record.record("prices")
+    return RunReport(
+        run_id=record.text("run_id"),
+        started_at=record.time("started_at"),
+        compared_at=record.time("compared_at"),
+        policy_version=record.text("policy_version"),
+        prices=PricesUsed(
+            origin=prices.text("origin"),
+            base=prices.text("base"),
+            source=prices.optional_text("source"),
+            as_of=prices.optional_time("as_of"),
+            sha256=prices.optional_text("sha256"),
+        ),
+        accounts=tuple(read_account_report(item, at) for at, item in record.items("accounts")),
+        venues={account_id: str(venue) for account_id, _, venue in record.entries("venues")},
+        failures=tuple(_failure(Record(item, at)) for at, item in record.items("failures")),
+    )
+
+
+def read_account_report(document: object, place: str = "report") -> AccountReport:
+    """Read the report of one account. Raises Malformed."""
+    record = Record(document, place)
+    return AccountReport(
+        run_id=record.optional_text("run_id"),
+        account_id=record.slug("account_id"),
+        status=record.text("status"),
+        verified=record.boolean("verified"),
+        reasons=tuple(_word(reason, Reason, at) for at, reason in record.items("reasons")),
+        policy_version=record.text("policy_version"),
+        evidence_sha256=record.optional_text("evidence_sha256"),
+        lines=tuple(_line(Record(item, at)) for at, item in record.items("lines")),
+    )
+
+
+def _line(record: Record) -> Line:
+    rule = record.optional_raw("rule")
+    kind, severity, reason = (record.optional_text(name) for name in ("kind", "severity", "reason"))
+    streak = record.optional_raw("streak")
+    return Line(
+        wallet=record.optional_text("wallet"),
+        asset=record.optional_text("asset"),
+        field=record.text("field"),
+        outcome=_word(record.text("outcome"), Outcome, record.at("outcome")),
+        book=record.optional_amount("book"),
+        book_after=record.optional_amount("book_after"),
+        venue=record.optional_amount("venue"),
+        difference=record.optional_amount("difference", MAX_PRODUCT_DIGITS),
+        relative=record.optional_amount("relative", MAX_PRODUCT_DIGITS),
+        price=record.optional_amount("price"),
+        worth=record.optional_amount("worth", MAX_PRODUCT_DIGITS),
+        kind=None if kind is None else _word(kind, Kind, record.at("kind")),
+        severity=None if severity is None else Severity[severity],
+        rule=None if rule is None else _rule(Record(rule, record.at("rule"))),
+        reason=None if reason is None else REASONS[reason],
+        break_id=record.optional_text("break_id"),
+        state=record.optional_text("state"),
+        streak=streak,
+    )
+
+
+def _rule(record: Record) -> Rule:
+    return Rule(
+        field=record.text("field"),
+        limit=record.amount("limit"),
+        origin=record.text("origin"),
+        cap_unchecked=record.boolean("cap_unchecked"),
+    )
+
+
+def _failure(record: Record) -> Failure:
+    message = record.raw("message")
+    return Failure(record.text("account_id"), record.text("error"), str(message))
+
+
+def _word(value: object, words: Any, place: str) -> Any:
+    try:
+        return words(value)
+    except ValueError:
+        raise Malformed(place, f"must be one of {', '.join(words)}") from None

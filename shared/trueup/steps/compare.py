@@ -1,0 +1,166 @@
+"""Compare: judge every account of the manifest, write the audit, say what is worth saying."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from trueup.alerts.message import alerts_of
+from trueup.alerts.publish import Publisher
+from trueup.domain.compare import compare, unverified
+from trueup.domain.models import read_observation
+from trueup.domain.policy import Policy
+from trueup.domain.reading import Malformed, Record, digest
+from trueup.domain.reasons import REASON_OF_ERROR, Reason
+from trueup.domain.report import (
+    UNVERIFIED,
+    AccountReport,
+    Failure,
+    RunReport,
+    account_report_document,
+    counts,
+    run_report_document,
+)
+from trueup.domain.report_reading import read_run_report
+from trueup.errors import ConfigInvalid
+from trueup.store import keys
+from trueup.store.audit import Audit, Entry, seal
+from trueup.store.objects import Objects
+from trueup.store.prices import PriceSets
+from trueup.store.runs import PRICES_FAILURE, Manifest, Runs
+
+
+@dataclass(frozen=True, slots=True)
+class CompareRequest:
+    """Which run to compare, and for which execution."""
+
+    run_id: str
+    execution: str
+
+
+def read_request(event: object) -> CompareRequest:
+    """Read Compare's event. Raises ConfigInvalid naming the field."""
+    try:
+        record = Record(event, "event")
+        request = CompareRequest(record.text("run_id"), record.text("execution"))
+        record.done()
+    except Malformed as error:
+        raise ConfigInvalid(str(error)) from None
+    return request
+
+
+@dataclass(frozen=True, slots=True)
+class CompareStep:
+    """Everything Compare works with."""
+
+    objects: Objects
+    runs: Runs
+    prices: PriceSets
+    audit: Audit
+    publisher: Publisher
+    policy: Policy
+    base: str
+    clock: Callable[[], datetime]
+
+    def run(self, request: CompareRequest) -> dict[str, Any]:
+        """Report the run. Safe to repeat after any crash: the first report that was frozen is the one that counts.
+
+        The report is computed once and written once; rows, alerts and the run's end all derive from it, so a retry
+        finishes what the first attempt began instead of judging again.
+        """
+        manifest = self.runs.manifest(request.run_id)
+        key = keys.report_object(request.run_id)
+        document = self.objects.get(key)
+        if document is None:
+            document = run_report_document(self._judge(manifest))
+            if not self.objects.put_once(key, document):
+                document = self.objects.get(key)
+        report = read_run_report(document)
+        hashes = {account.account_id: self._append(report, account, key) for account in report.accounts}
+        alerts = alerts_of(report, self.policy)
+        for alert in alerts:
+            self.publisher.publish(alert)
+        totals = counts(report.accounts)
+        self.runs.finish(
+            request.run_id,
+            request.execution,
+            manifest.started_at,
+            {
+                "state": "finished" if report.status != UNVERIFIED else "failed",
+                "status": report.status,
+                "verified": report.verified,
+                "counts": totals,
+                "seal": seal(hashes),
+                "object": key,
+                "report_sha256": digest(document),
+                "alerts": [alert.alert_id for alert in alerts],
+            },
+        )
+        return {
+            "run_id": request.run_id,
+            "status": report.status,
+            "verified": report.verified,
+            "accounts": totals["accounts"],
+            "accounts_verified": totals["accounts_verified"],
+        }
+
+    def _judge(self, manifest: Manifest) -> RunReport:
+        failures = self.runs.failures(manifest.run_id)
+        observed = set(self.objects.keys(keys.observations_prefix(manifest.run_id)))
+        prices, used = self.prices.for_run(manifest.run_id, self.base)
+        reports: list[AccountReport] = []
+        told: list[Failure] = []
+        if PRICES_FAILURE in failures:
+            told.append(failures[PRICES_FAILURE])
+        for account_id in sorted(manifest.accounts):
+            key = keys.observation_object(manifest.run_id, account_id)
+            failure = failures.get(account_id) or _nothing_written(account_id, manifest)
+            if key in observed:
+                try:
+                    observation = read_observation(self.objects.get(key))
+                except Malformed as error:
+                    # One unreadable piece of evidence is one unverified account, never the end of the run.
+                    failure = Failure(account_id, "Malformed", f"account {account_id}: {key}: {error}")
+                else:
+                    asked = manifest.wallets.get(account_id)
+                    reports.append(
+                        compare(observation, self.policy, prices, run_id=manifest.run_id, asked=asked, base=self.base)
+                    )
+                    continue
+            reason = REASON_OF_ERROR.get(failure.error, Reason.MISSING_OBSERVATION)
+            told.append(failure)
+            reports.append(unverified(account_id, reason, self.policy, run_id=manifest.run_id))
+        return RunReport(
+            run_id=manifest.run_id,
+            started_at=manifest.started_at,
+            compared_at=self.clock(),
+            policy_version=self.policy.version,
+            prices=used,
+            accounts=tuple(reports),
+            venues=manifest.accounts,
+            failures=tuple(told),
+        )
+
+    def _append(self, report: RunReport, account: AccountReport, key: str) -> str:
+        return self.audit.append(
+            Entry(
+                account_id=account.account_id,
+                run_id=report.run_id,
+                at=report.compared_at,
+                status=account.status,
+                verified=account.verified,
+                reasons=tuple(str(reason) for reason in account.reasons),
+                report_sha256=digest(account_report_document(account)),
+                evidence_sha256=account.evidence_sha256,
+                object=key,
+                counts=counts([account]),
+            )
+        )
+
+
+def _nothing_written(account_id: str, manifest: Manifest) -> Failure:
+    return Failure(
+        account_id,
+        "MissingObservation",
+        f"account {account_id}: nobody looked; is {manifest.accounts[account_id]} among the stack's Venues?",
+    )

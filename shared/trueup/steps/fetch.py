@@ -1,0 +1,80 @@
+"""Fetch: one observation of one account. Book, venue, book again, and the evidence."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from trueup.books.table import TableBook
+from trueup.domain.models import Account, Observation, observation_document, read_observation
+from trueup.domain.reading import Malformed, Record
+from trueup.domain.run_ids import day_of
+from trueup.errors import ConfigInvalid, VenueResponseInvalid
+from trueup.store import keys
+from trueup.store.accounts import Accounts
+from trueup.store.objects import Objects
+from trueup.venues.protocol import Credential, Reading
+
+
+@dataclass(frozen=True, slots=True)
+class FetchRequest:
+    """Which account to observe, for which run."""
+
+    run_id: str
+    account_id: str
+
+
+def read_request(event: object) -> FetchRequest:
+    """Read Fetch's event. Raises ConfigInvalid naming the field."""
+    try:
+        record = Record(event, "event")
+        run_id, account_id = record.text("run_id"), record.slug("account_id")
+        record.done()
+        try:
+            day_of(run_id)
+        except ValueError as error:
+            record.fail("run_id", str(error))
+    except Malformed as error:
+        raise ConfigInvalid(str(error)) from None
+    return FetchRequest(run_id, account_id)
+
+
+@dataclass(frozen=True, slots=True)
+class FetchStep:
+    """Everything Fetch works with. `read` asks the venue; `credential_of` finds the account's key."""
+
+    venue: str
+    accounts: Accounts
+    book: TableBook
+    objects: Objects
+    credential_of: Callable[[Account], Credential | None]
+    read: Callable[[Account, Credential | None], Reading]
+    clock: Callable[[], datetime]
+
+    def run(self, request: FetchRequest) -> dict[str, Any]:
+        """Observe the account and keep the evidence; the first observation of a run stands.
+
+        Raises the typed errors of `trueup.errors`; nothing is written when something failed.
+        """
+        account = self.accounts.get(request.account_id)
+        if account is None:
+            raise ConfigInvalid(f"account {request.account_id}: there is none; add it with `trueup accounts put`")
+        if account.venue != self.venue:
+            raise ConfigInvalid(
+                f"account {account.account_id}: is at {account.venue}; this function reads {self.venue}"
+            )
+        credential = self.credential_of(account)
+        started_at = self.clock()
+        book = self.book.read(account.account_id)
+        reading = self.read(account, credential)
+        book_after = self.book.read(account.account_id)
+        observation = Observation(reading.snapshot, book, book_after)
+        document = observation_document(request.run_id, observation, started_at, self.clock(), reading.answers)
+        try:
+            # What cannot be read back must not become evidence that stops Compare for everybody else.
+            read_observation(document)
+        except Malformed as error:
+            raise VenueResponseInvalid(f"account {account.account_id} at {account.venue}: {error}") from None
+        key = keys.observation_object(request.run_id, account.account_id)
+        self.objects.put_once(key, document)
+        return {"run_id": request.run_id, "account_id": account.account_id, "object": key}

@@ -1,0 +1,105 @@
+"""Plan: claim the run, and freeze what it has to look at."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from trueup.domain.models import Account
+from trueup.domain.reading import Malformed, Record
+from trueup.domain.run_ids import day_of, round_down, scheduled_run_id
+from trueup.errors import ConfigInvalid
+from trueup.store.accounts import Accounts
+from trueup.store.runs import Manifest, Runs
+
+UNRESOLVED = "<aws.scheduler.scheduled-time>"
+"""What EventBridge Scheduler replaces with the scheduled time; some emulators pass it on as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRequest:
+    """Who asks for which run: the execution and its own input."""
+
+    execution: str
+    started_at: datetime
+    run_id: str
+
+
+def read_request(event: object, interval_seconds: int) -> PlanRequest:
+    """Read Plan's event. Raises ConfigInvalid naming the field and what an execution's input may be."""
+    try:
+        record = Record(event, "event")
+        execution, started_at = record.text("execution"), record.time("started_at")
+        given = record.record("input")
+        record.done()
+        if given.has("run_id") == given.has("scheduled_time"):
+            given.fail("run_id", 'or scheduled_time is needed (one of them), such as {"run_id": "manual-<ULID>"}')
+        if given.has("run_id"):
+            run_id = given.text("run_id")
+            try:
+                day_of(run_id)
+            except ValueError as error:
+                given.fail("run_id", str(error))
+        elif given.raw("scheduled_time") == UNRESOLVED:
+            run_id = scheduled_run_id(round_down(started_at, interval_seconds))
+        else:
+            run_id = scheduled_run_id(given.time("scheduled_time"))
+        given.done()
+    except Malformed as error:
+        raise ConfigInvalid(str(error)) from None
+    return PlanRequest(execution, started_at, run_id)
+
+
+def plan(
+    request: PlanRequest,
+    *,
+    enabled: bool,
+    fetch_functions: Mapping[str, str],
+    concurrency_limits: Mapping[str, int],
+    max_concurrency: int,
+    accounts: Accounts,
+    runs: Runs,
+) -> dict[str, Any]:
+    """Claim the run and return what the state machine needs: references only.
+
+    `next` is `fetch`, `disabled`, or `already_claimed` when the run belongs to another execution. An enabled account
+    whose venue is not deployed is in the manifest all the same, so that Compare reports it as unverified.
+    """
+    answer: dict[str, Any] = {"run_id": request.run_id, "venues": [], "venues_at_once": 1}
+    if not enabled:
+        return answer | {"next": "disabled"}
+    if not runs.claim(request.run_id, request.execution, request.started_at):
+        return answer | {"next": "already_claimed"}
+    wanted = [account for account in accounts.all() if account.enabled]
+    runs.write_manifest(
+        Manifest(
+            run_id=request.run_id,
+            started_at=request.started_at,
+            accounts={account.account_id: account.venue for account in wanted},
+            wallets={account.account_id: account.wallets for account in wanted if account.wallets is not None},
+        )
+    )
+    by_venue = _by_venue(wanted, fetch_functions)
+    at_once = max(1, min(len(by_venue), max_concurrency))
+    share = max(1, max_concurrency // at_once)
+    return answer | {
+        "next": "fetch",
+        "venues_at_once": at_once,
+        "venues": [
+            {
+                "venue": venue,
+                "function": fetch_functions[venue],
+                "accounts": account_ids,
+                "accounts_at_once": min(share, concurrency_limits[venue]),
+            }
+            for venue, account_ids in by_venue.items()
+        ],
+    }
+
+
+def _by_venue(accounts: Sequence[Account], deployed: Mapping[str, str]) -> dict[str, list[str]]:
+    by_venue: dict[str, list[str]] = {}
+    for account in accounts:
+        if account.venue in deployed:
+            by_venue.setdefault(account.venue, []).append(account.account_id)
+    return dict(sorted(by_venue.items()))

@@ -1,0 +1,130 @@
+"""Rows in DynamoDB: one table, keys `pk` and `sk`."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
+
+from trueup.aws import client, code_of, raising_store_unavailable
+from trueup.store.rows import Condition, Row
+
+_write = TypeSerializer().serialize
+_read = TypeDeserializer().deserialize
+
+
+class DynamoRows:
+    """A DynamoDB table (see store.rows.Rows)."""
+
+    def __init__(self, table_name: str) -> None:
+        self._table = table_name
+
+    @raising_store_unavailable
+    def get(self, pk: str, sk: str) -> dict[str, Any] | None:
+        """Read one row, strongly consistent."""
+        answer = client("dynamodb").get_item(
+            TableName=self._table, Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True
+        )
+        return _from_item(answer["Item"]) if "Item" in answer else None
+
+    @raising_store_unavailable
+    def put(self, row: Row, condition: Condition | None = None) -> bool:
+        """Write one row if the condition holds."""
+        try:
+            client("dynamodb").put_item(**self._put(row, condition))
+        except ClientError as error:
+            if code_of(error) == "ConditionalCheckFailedException":
+                return False
+            raise
+        return True
+
+    @raising_store_unavailable
+    def put_all(self, puts: Sequence[tuple[Row, Condition | None]]) -> bool:
+        """Write all rows in one transaction if every condition holds."""
+        try:
+            client("dynamodb").transact_write_items(
+                TransactItems=[{"Put": self._put(row, condition)} for row, condition in puts]
+            )
+        except ClientError as error:
+            reasons = error.response.get("CancellationReasons", [])
+            if code_of(error) == "TransactionCanceledException" and any(
+                reason.get("Code") in {"ConditionalCheckFailed", "TransactionConflict"} for reason in reasons
+            ):
+                # A conflicting transaction is a condition about to fail: the caller reads again either way.
+                return False
+            raise
+        return True
+
+    @raising_store_unavailable
+    def delete(self, pk: str, sk: str) -> None:
+        """Remove a row."""
+        client("dynamodb").delete_item(TableName=self._table, Key={"pk": {"S": pk}, "sk": {"S": sk}})
+
+    @raising_store_unavailable
+    def query(
+        self,
+        pk: str,
+        *,
+        prefix: str = "",
+        between: tuple[str, str] | None = None,
+        newest_first: bool = False,
+        limit: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """Read rows of one partition in order."""
+        expression, values = "pk = :pk", {":pk": {"S": pk}}
+        if between:
+            expression += " AND sk BETWEEN :from AND :to"
+            values |= {":from": {"S": between[0]}, ":to": {"S": between[1]}}
+        elif prefix:
+            expression += " AND begins_with(sk, :prefix)"
+            values[":prefix"] = {"S": prefix}
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "KeyConditionExpression": expression,
+            "ExpressionAttributeValues": values,
+            "ScanIndexForward": not newest_first,
+            "ConsistentRead": True,
+        }
+        if limit is not None:
+            request["Limit"] = limit
+        rows: list[dict[str, Any]] = []
+        while True:
+            answer = client("dynamodb").query(**request)
+            rows += [_from_item(item) for item in answer["Items"]]
+            if "LastEvaluatedKey" not in answer or (limit is not None and len(rows) >= limit):
+                return rows
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def _put(self, row: Row, condition: Condition | None) -> dict[str, Any]:
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "Item": {name: _write(value) for name, value in row.items()},
+        }
+        if condition is None:
+            return request
+        absent = "attribute_not_exists(pk)"
+        comparison = "#field < :value" if condition.kind == "absent_or_below" else "#field = :value"
+        if condition.kind == "absent":
+            return request | {"ConditionExpression": absent}
+        expression = comparison if condition.kind == "equals" else f"{absent} OR {comparison}"
+        return request | {
+            "ConditionExpression": expression,
+            "ExpressionAttributeNames": {"#field": condition.field},
+            "ExpressionAttributeValues": {":value": _write(condition.value)},
+        }
+
+
+def _from_item(item: dict[str, Any]) -> dict[str, Any]:
+    return {name: _whole(_read(value)) for name, value in item.items()}
+
+
+def _whole(value: Any) -> Any:
+    """Give back whole numbers as int: rows hold no others (amounts are strings)."""
+    if isinstance(value, Decimal):
+        return int(value)
+    if isinstance(value, list):
+        return [_whole(inner) for inner in value]
+    if isinstance(value, dict):
+        return {name: _whole(inner) for name, inner in value.items()}
+    return value

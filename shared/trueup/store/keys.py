@@ -1,0 +1,75 @@
+"""Where everything is: the one place that spells partition keys, sort keys and object keys."""
+
+from datetime import datetime
+
+from trueup.domain.reading import format_time
+from trueup.domain.run_ids import day_of
+
+ACCOUNTS = "ACCOUNTS"
+PRICES = "PRICES"
+LAST_GOOD = "LAST_GOOD"
+HEAD = "HEAD"
+CHAIN = "CHAIN"
+REPORT = "REPORT#"
+FAILURE = "FAILURE#"
+RUN = "RUN#"
+
+
+def account(account_id: str) -> tuple[str, str]:
+    """Return the row of an account."""
+    return ACCOUNTS, f"ACCOUNT#{account_id}"
+
+
+def book_head(account_id: str) -> tuple[str, str]:
+    """Return the row that points at an account's current book."""
+    return f"BOOK#{account_id}", HEAD
+
+
+def book_object(account_id: str, sha256: str) -> str:
+    """Return the object of one version of a book, named by its content."""
+    return f"books/{account_id}/{sha256}.json.gz"
+
+
+def run(run_id: str) -> tuple[str, str]:
+    """Return the row of a run: one partition a day, so that a day's runs are one query."""
+    return f"RUNS#{day_of(run_id)}", f"{RUN}{run_id}"
+
+
+def failures(run_id: str) -> str:
+    """Return the partition in which the state machine writes down what failed in a run."""
+    return f"{RUN}{run_id}"
+
+
+def audit(account_id: str) -> str:
+    """Return the partition of an account's reports and its chain head."""
+    return f"ACCOUNT#{account_id}"
+
+
+def report(at: datetime, run_id: str) -> str:
+    """Return the sort key of an account's report: in order of time."""
+    return f"{REPORT}{format_time(at)}#{run_id}"
+
+
+def manifest_object(run_id: str) -> str:
+    """Return the object that lists what a run has to look at."""
+    return f"runs/{run_id}/manifest.json.gz"
+
+
+def observation_object(run_id: str, account_id: str) -> str:
+    """Return the evidence of one account in one run."""
+    return f"runs/{run_id}/observations/{account_id}.json.gz"
+
+
+def prices_object(run_id: str) -> str:
+    """Return the price set of a run."""
+    return f"runs/{run_id}/prices.json.gz"
+
+
+def report_object(run_id: str) -> str:
+    """Return the whole report of a run."""
+    return f"runs/{run_id}/report.json.gz"
+
+
+def observations_prefix(run_id: str) -> str:
+    """Return what the keys of all of a run's observations begin with."""
+    return f"runs/{run_id}/observations/"

@@ -1,0 +1,112 @@
+"""Runs: who claimed one, what it has to look at, what failed, and how it ended."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from trueup.domain.reading import Record, format_time
+from trueup.domain.report import Failure
+from trueup.errors import ConfigInvalid
+from trueup.store import keys
+from trueup.store.objects import Objects
+from trueup.store.rows import Condition, Rows
+
+PRICES_FAILURE = "prices"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a run has to look at: every enabled account with its venue, frozen when the run began."""
+
+    run_id: str
+    started_at: datetime
+    accounts: Mapping[str, str]
+    wallets: Mapping[str, tuple[str, ...]]
+    """The wallets asked for, for accounts that name them."""
+
+
+class Runs:
+    """Runs in the table and their objects."""
+
+    def __init__(self, rows: Rows, objects: Objects, retention_days: int) -> None:
+        self._rows = rows
+        self._objects = objects
+        self._retention_seconds = retention_days * 86_400
+
+    def claim(self, run_id: str, execution: str, started_at: datetime) -> bool:
+        """Take a run for an execution; False when another execution has it.
+
+        An execution that already has it takes it again: Plan may be retried after it wrote and before it answered.
+        """
+        return self._put(run_id, execution, started_at, {"state": "running"}, "absent_or_equals")
+
+    def finish(self, run_id: str, execution: str, started_at: datetime, outcome: Mapping[str, Any]) -> bool:
+        """Write down how a run ended; False when the run is another execution's."""
+        return self._put(run_id, execution, started_at, outcome, "equals")
+
+    def get(self, run_id: str) -> dict[str, Any] | None:
+        """Return the row of a run."""
+        return self._rows.get(*keys.run(run_id))
+
+    def of_day(self, day: str) -> list[dict[str, Any]]:
+        """Return the runs of a UTC day (2026-11-22), in the order of their ids."""
+        return self._rows.query(f"RUNS#{day}", prefix=keys.RUN)
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Freeze what the run has to look at; a retried Plan finds its own first manifest standing."""
+        self._objects.put_once(
+            keys.manifest_object(manifest.run_id),
+            {
+                "schema": 1,
+                "run_id": manifest.run_id,
+                "started_at": format_time(manifest.started_at),
+                "accounts": dict(manifest.accounts),
+                "wallets": {account_id: list(names) for account_id, names in manifest.wallets.items()},
+            },
+        )
+
+    def manifest(self, run_id: str) -> Manifest:
+        """Return what a run has to look at. Raises ConfigInvalid when there was no such run."""
+        document = self._objects.get(keys.manifest_object(run_id))
+        if document is None:
+            raise ConfigInvalid(f"run {run_id}: there is no manifest; start a run with `trueup run`")
+        record = Record(document, "manifest")
+        return Manifest(
+            run_id=record.text("run_id"),
+            started_at=record.time("started_at"),
+            accounts={account_id: str(venue) for account_id, _, venue in record.entries("accounts")},
+            wallets={account_id: tuple(names) for account_id, _, names in record.entries("wallets")},
+        )
+
+    def failures(self, run_id: str) -> dict[str, Failure]:
+        """Return what the state machine wrote down, by account id (and `prices`)."""
+        found = {}
+        for row in self._rows.query(keys.failures(run_id), prefix=keys.FAILURE):
+            name = row["sk"].removeprefix(keys.FAILURE)
+            found[name] = Failure(name, str(row["error"]), _message(str(row["cause"])))
+        return found
+
+    def _put(
+        self, run_id: str, execution: str, started_at: datetime, fields: Mapping[str, Any], condition: Any
+    ) -> bool:
+        pk, sk = keys.run(run_id)
+        row = {
+            "pk": pk,
+            "sk": sk,
+            "run_id": run_id,
+            "execution": execution,
+            "started_at": format_time(started_at),
+            "expires_at": int(started_at.timestamp()) + self._retention_seconds,
+            **fields,
+        }
+        return self._rows.put(row, Condition(condition, "execution", execution))
+
+
+def _message(cause: str) -> str:
+    """Return the message inside a Lambda's error, or the words the state machine itself used."""
+    try:
+        return str(json.loads(cause)["errorMessage"])
+    except (ValueError, KeyError, TypeError):
+        return cause
