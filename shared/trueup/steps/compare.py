@@ -6,10 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from trueup.alerts.message import alerts_of
-from trueup.alerts.publish import Publisher
+from trueup.alerts.publish import Publisher, SnsPublisher
+from trueup.clock import utc_now
+from trueup.config import CompareSettings
 from trueup.domain.compare import compare, unverified
 from trueup.domain.models import read_observation
-from trueup.domain.policy import Policy
+from trueup.domain.policy import Policy, default_policy
 from trueup.domain.reading import Malformed, Record, digest
 from trueup.domain.reasons import REASON_OF_ERROR, Reason
 from trueup.domain.report import (
@@ -25,7 +27,8 @@ from trueup.domain.report_reading import read_run_report
 from trueup.errors import ConfigInvalid
 from trueup.store import keys
 from trueup.store.audit import Audit, Entry, seal
-from trueup.store.objects import Objects
+from trueup.store.dynamodb import DynamoRows
+from trueup.store.objects import Objects, S3Objects
 from trueup.store.prices import PriceSets
 from trueup.store.runs import PRICES_FAILURE, Manifest, Runs
 
@@ -163,4 +166,20 @@ def _nothing_written(account_id: str, manifest: Manifest) -> Failure:
         account_id,
         "MissingObservation",
         f"account {account_id}: nobody looked; is {manifest.accounts[account_id]} among the stack's Venues?",
+    )
+
+
+def compare_step(settings: CompareSettings) -> CompareStep:
+    """Put the step together as the function runs it."""
+    stores = settings.stores
+    rows, objects = DynamoRows(stores.table_name), S3Objects(stores.bucket_name)
+    return CompareStep(
+        objects=objects,
+        runs=Runs(rows, objects, stores.retention_days),
+        prices=PriceSets(rows, objects),
+        audit=Audit(rows, stores.retention_days),
+        publisher=SnsPublisher(settings.topic_arn),
+        policy=default_policy(settings.relative),
+        base=settings.base_currency,
+        clock=utc_now,
     )

@@ -6,14 +6,20 @@ from datetime import datetime
 from typing import Any
 
 from trueup.books.table import TableBook
+from trueup.clock import utc_now
+from trueup.config import FetchSettings
 from trueup.domain.models import Account, Observation, observation_document, read_observation
 from trueup.domain.reading import Malformed, Record
 from trueup.domain.run_ids import day_of
 from trueup.errors import ConfigInvalid, VenueResponseInvalid
+from trueup.secrets import read_credential
 from trueup.store import keys
 from trueup.store.accounts import Accounts
-from trueup.store.objects import Objects
-from trueup.venues.protocol import Credential, Reading
+from trueup.store.dynamodb import DynamoRows
+from trueup.store.objects import Objects, S3Objects
+from trueup.venues.protocol import Credential
+from trueup.venues.reading import Reading, read_venue
+from trueup.venues.registry import VENUES
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +84,31 @@ class FetchStep:
         key = keys.observation_object(request.run_id, account.account_id)
         self.objects.put_once(key, document)
         return {"run_id": request.run_id, "account_id": account.account_id, "object": key}
+
+
+RESERVE_SECONDS = 1.5
+"""Kept back from the time a function has, so that it can still write the evidence or say what failed."""
+
+
+def fetch_step(settings: FetchSettings, remaining_milliseconds: Callable[[], int]) -> FetchStep:
+    """Put the step together as a function runs it."""
+    rows, objects = DynamoRows(settings.stores.table_name), S3Objects(settings.stores.bucket_name)
+
+    def read(account: Account, credential: Credential | None) -> Reading:
+        return read_venue(
+            account,
+            credential,
+            timeout_seconds=settings.timeout_milliseconds / 1000,
+            budget_seconds=remaining_milliseconds() / 1000 - RESERVE_SECONDS,
+            clock=utc_now,
+        )
+
+    return FetchStep(
+        venue=settings.venue,
+        accounts=Accounts(rows, VENUES),
+        book=TableBook(rows, objects),
+        objects=objects,
+        credential_of=lambda account: read_credential(account, settings.secret_prefix),
+        read=read,
+        clock=utc_now,
+    )

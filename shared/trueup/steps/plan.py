@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from trueup.config import PlanSettings
 from trueup.domain.models import Account
 from trueup.domain.reading import Malformed, Record
 from trueup.domain.run_ids import day_of, round_down, scheduled_run_id
 from trueup.errors import ConfigInvalid
 from trueup.store.accounts import Accounts
+from trueup.store.dynamodb import DynamoRows
+from trueup.store.objects import S3Objects
 from trueup.store.runs import Manifest, Runs
+from trueup.venues.registry import VENUES
 
 UNRESOLVED = "<aws.scheduler.scheduled-time>"
 """What EventBridge Scheduler replaces with the scheduled time; some emulators pass it on as it is."""
@@ -50,51 +54,72 @@ def read_request(event: object, interval_seconds: int) -> PlanRequest:
     return PlanRequest(execution, started_at, run_id)
 
 
-def plan(
-    request: PlanRequest,
-    *,
-    enabled: bool,
-    fetch_functions: Mapping[str, str],
-    concurrency_limits: Mapping[str, int],
-    max_concurrency: int,
-    accounts: Accounts,
-    runs: Runs,
-) -> dict[str, Any]:
-    """Claim the run and return what the state machine needs: references only.
+@dataclass(frozen=True, slots=True)
+class PlanStep:
+    """Everything Plan works with."""
 
-    `next` is `fetch`, `disabled`, or `already_claimed` when the run belongs to another execution. An enabled account
-    whose venue is not deployed is in the manifest all the same, so that Compare reports it as unverified.
-    """
-    answer: dict[str, Any] = {"run_id": request.run_id, "venues": [], "venues_at_once": 1}
-    if not enabled:
-        return answer | {"next": "disabled"}
-    if not runs.claim(request.run_id, request.execution, request.started_at):
-        return answer | {"next": "already_claimed"}
-    wanted = [account for account in accounts.all() if account.enabled]
-    runs.write_manifest(
-        Manifest(
-            run_id=request.run_id,
-            started_at=request.started_at,
-            accounts={account.account_id: account.venue for account in wanted},
-            wallets={account.account_id: account.wallets for account in wanted if account.wallets is not None},
+    enabled: bool
+    fetch_functions: Mapping[str, str]
+    """The function of each venue that is deployed."""
+    max_concurrency: int
+    accounts: Accounts
+    runs: Runs
+
+    def run(self, request: PlanRequest) -> dict[str, Any]:
+        """Claim the run and return what the state machine needs: references only.
+
+        `next` is `fetch`, `disabled`, or `already_claimed` when the run belongs to another execution. An enabled
+        account whose venue is not deployed is in the manifest all the same: Compare reports it as unverified.
+        """
+        answer: dict[str, Any] = {
+            "run_id": request.run_id,
+            # A string, as DynamoDB's own number format: the state machine writes rows that expire with the run.
+            "expires_at": str(self.runs.expires_at(request.started_at)),
+            "venues": [],
+            "venues_at_once": 1,
+        }
+        if not self.enabled:
+            return answer | {"next": "disabled"}
+        if not self.runs.claim(request.run_id, request.execution, request.started_at):
+            return answer | {"next": "already_claimed"}
+        wanted = [account for account in self.accounts.all() if account.enabled]
+        self.runs.write_manifest(
+            Manifest(
+                run_id=request.run_id,
+                started_at=request.started_at,
+                accounts={account.account_id: account.venue for account in wanted},
+                wallets={account.account_id: account.wallets for account in wanted if account.wallets is not None},
+            )
         )
+        by_venue = _by_venue(wanted, self.fetch_functions)
+        at_once = max(1, min(len(by_venue), self.max_concurrency))
+        share = max(1, self.max_concurrency // at_once)
+        return answer | {
+            "next": "fetch",
+            "venues_at_once": at_once,
+            "venues": [
+                {
+                    "venue": venue,
+                    "function": self.fetch_functions[venue],
+                    "accounts": account_ids,
+                    "accounts_at_once": min(share, VENUES[venue].max_concurrency),
+                }
+                for venue, account_ids in by_venue.items()
+            ],
+        }
+
+
+def plan_step(settings: PlanSettings) -> PlanStep:
+    """Put the step together as the function runs it."""
+    stores = settings.stores
+    rows, objects = DynamoRows(stores.table_name), S3Objects(stores.bucket_name)
+    return PlanStep(
+        enabled=settings.enabled,
+        fetch_functions=settings.fetch_functions,
+        max_concurrency=settings.max_concurrency,
+        accounts=Accounts(rows, VENUES),
+        runs=Runs(rows, objects, stores.retention_days),
     )
-    by_venue = _by_venue(wanted, fetch_functions)
-    at_once = max(1, min(len(by_venue), max_concurrency))
-    share = max(1, max_concurrency // at_once)
-    return answer | {
-        "next": "fetch",
-        "venues_at_once": at_once,
-        "venues": [
-            {
-                "venue": venue,
-                "function": fetch_functions[venue],
-                "accounts": account_ids,
-                "accounts_at_once": min(share, concurrency_limits[venue]),
-            }
-            for venue, account_ids in by_venue.items()
-        ],
-    }
 
 
 def _by_venue(accounts: Sequence[Account], deployed: Mapping[str, str]) -> dict[str, list[str]]:

@@ -35,6 +35,10 @@ class Runs:
         self._objects = objects
         self._retention_seconds = retention_days * 86_400
 
+    def expires_at(self, started_at: datetime) -> int:
+        """Return when the rows of a run may go: seconds since 1970, as DynamoDB's TTL wants them."""
+        return int(started_at.timestamp()) + self._retention_seconds
+
     def claim(self, run_id: str, execution: str, started_at: datetime) -> bool:
         """Take a run for an execution; False when another execution has it.
 
@@ -98,7 +102,7 @@ class Runs:
             "run_id": run_id,
             "execution": execution,
             "started_at": format_time(started_at),
-            "expires_at": int(started_at.timestamp()) + self._retention_seconds,
+            "expires_at": self.expires_at(started_at),
             **fields,
         }
         return self._rows.put(row, Condition(condition, "execution", execution))

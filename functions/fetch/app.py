@@ -1,0 +1,16 @@
+"""Fetch: one observation of one account. The same code for every venue; the role and the venue differ."""
+
+import os
+from typing import Any
+
+from trueup.config import FetchSettings
+from trueup.observability import logger, logging_failure
+from trueup.steps.fetch import fetch_step, read_request
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Observe the account the event names and return where the evidence is."""
+    request = read_request(event)
+    with logging_failure(run_id=request.run_id, account_id=request.account_id):
+        return fetch_step(FetchSettings.from_env(os.environ), context.get_remaining_time_in_millis).run(request)
