@@ -14,5 +14,5 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     request = read_request(event)
     with logging_failure(run_id=request.run_id):
         verdict = compare_step(CompareSettings.from_env(os.environ)).run(request)
-    logger.info("compared", **verdict)
+    logger.info("compared", extra=verdict)
     return verdict

@@ -15,5 +15,5 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     request = read_request(event, settings.interval_seconds)
     with logging_failure(run_id=request.run_id):
         answer = plan_step(settings).run(request)
-    logger.info("planned", run_id=answer["run_id"], next=answer["next"])
+    logger.info("planned", extra={"run_id": answer["run_id"], "next": answer["next"]})
     return answer
