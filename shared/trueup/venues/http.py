@@ -182,7 +182,7 @@ class VenueHttp:
         target = f"{path}?{urlencode(query)}" if query else path
         waits = 0
         while True:
-            raw = self._ask(path, target, {} if sign is None else sign())
+            raw = self._ask(path, target, sign or dict)
             if raw.status != 429:
                 return self._read(path, raw, dialect)
             stated = raw.headers.get("Retry-After")
@@ -192,14 +192,14 @@ class VenueHttp:
             waits += 1
             self._sleep(wait)
 
-    def _ask(self, path: str, target: str, headers: Mapping[str, str]) -> "_Raw":
+    def _ask(self, path: str, target: str, sign: Callable[[], Mapping[str, str]]) -> "_Raw":
         try:
-            return self._attempt(path, target, headers)
+            return self._attempt(path, target, sign())
         except _Dropped:
             # Usually a pooled connection which the venue closed while this Lambda was frozen: once more, on a fresh
-            # one. No answer had begun, so the venue has judged neither request nor signature.
+            # one. Signed anew: the venue may have seen the first request and remember its nonce.
             try:
-                return self._attempt(path, target, headers)
+                return self._attempt(path, target, sign())
             except _Dropped:
                 raise VenueUnavailable(self.say(path, "was dropped without a proper answer")) from None
 

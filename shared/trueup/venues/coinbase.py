@@ -1,0 +1,222 @@
+"""Coinbase, Advanced Trade v3 with a CDP key: the balances of the one portfolio the key was made for.
+
+Source: the vendor's Advanced Trade documentation (List Accounts, Get Server Time) and its SDK.
+
+- available + hold is all there is of a currency; there is no total field.
+- Several rows may share a currency (a wallet, a vault, a staked balance). They are summed, whatever their type and
+  whether or not they are active: what a row holds is held. All of it is the wallet `spot`.
+- A row is dropped only when everything in it is exactly zero; Coinbase lists every asset ever touched.
+- A key sees one portfolio. To cover a whole user, use one account (and key) for each portfolio.
+"""
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from trueup.domain.amounts import EXACT, ZERO
+from trueup.domain.models import Account, Holding, Snapshot
+from trueup.domain.reading import Record
+from trueup.errors import (
+    ConfigInvalid,
+    TrueupError,
+    VenueAuthFailed,
+    VenueClockSkew,
+    VenueResponseInvalid,
+)
+from trueup.venues.aliases import Asset, canonical
+from trueup.venues.coinbase_key import Key, KeyRefused, read_key
+from trueup.venues.fields import take_amount
+from trueup.venues.http import Dialect, Reply, VenueHttp, Verdict
+from trueup.venues.protocol import Credential
+
+VENUE = "coinbase"
+WALLET = "spot"
+ACCOUNTS_PATH = "/api/v3/brokerage/accounts"
+TIME_PATH = "/api/v3/brokerage/time"
+PAGE = 250
+"""The vendor's maximum; its default is 49."""
+MAX_PAGES = 400
+"""100,000 rows. A portfolio has one row for each asset ever touched: some hundreds."""
+RESIGN_SECONDS = 1.0
+"""A clock wrong by this much may explain a refused token (it must not begin in the future): it is signed again."""
+SKEW_SECONDS = 30.0
+"""A clock wrong by this much is the reason given if the second token is refused too; below it, the key is."""
+
+
+def _classify(status: int, body: Any) -> Verdict | None:
+    words = str(body).lower() if isinstance(body, dict) else ""
+    if status in (400, 401) and "request timestamp expired" in words:
+        return VenueClockSkew, "Check the clock"
+    if status == 401:
+        return VenueAuthFailed, "Check the key: it may be wrong, deleted, or bound to other addresses than ours"
+    return None
+
+
+DIALECT = Dialect(classify=_classify)
+
+
+class Coinbase:
+    """Reads Coinbase accounts."""
+
+    def __init__(self, nonce: Callable[[], str] = lambda: secrets.token_hex(16)) -> None:
+        self._nonce = nonce
+
+    def check(self, account: Account) -> None:
+        """Refuse an account Coinbase cannot have. Raises ConfigInvalid naming the field."""
+        who = f"account {account.account_id}"
+        if account.subaccounts is not None:
+            raise ConfigInvalid(f'{who}: subaccounts: coinbase has none, leave it out (or "all")')
+        for wallet in account.wallets or (WALLET,):
+            if wallet != WALLET:
+                raise ConfigInvalid(f"{who}: wallets: coinbase knows only {WALLET}, not {wallet[:40]!r}")
+        for name in account.options:
+            raise ConfigInvalid(f"{who}: options.{name[:40]}: coinbase has no options")
+
+    def observe(self, account: Account, credential: Credential | None, http: VenueHttp) -> Snapshot:
+        """Read every page of accounts. The venue's time is the Date of the first page: nothing read is older."""
+        self.check(account)
+        if credential is None:
+            raise ConfigInvalid(f"account {account.account_id}: secret: coinbase needs a key file")
+        try:
+            key = read_key(credential)
+        except KeyRefused as error:
+            raise ConfigInvalid(f"account {account.account_id}: secret: {error}") from None
+        signed = _Signed(http, key, self._nonce)
+        sums = _Sums()
+        venue_time: datetime | None = None
+        for number, reply in enumerate(_pages(http, signed)):
+            venue_time = reply.date if number == 0 else venue_time
+            with http.reading(ACCOUNTS_PATH):
+                for place, item in Record(reply.document, "the answer").items("accounts"):
+                    sums.add(Record(item, place))
+        return Snapshot(
+            account_id=account.account_id,
+            venue=VENUE,
+            observed_at=http.now(),
+            wallets={WALLET: None},
+            holdings=sums.holdings(),
+            venue_time=venue_time,
+        )
+
+
+def _pages(http: VenueHttp, signed: "_Signed") -> Iterator[Reply]:
+    """Follow the cursor to the end. A cursor that leads nowhere new is refused: stopping there could hide holdings."""
+    query: dict[str, str | int] = {"limit": PAGE}
+    seen: set[str] = set()
+    while len(seen) < MAX_PAGES:
+        reply = signed.get(ACCOUNTS_PATH, query)
+        with http.reading(ACCOUNTS_PATH):
+            record = Record(reply.document, "the answer")
+            more = record.boolean("has_next")
+            cursor = record.text("cursor") if more else ""
+            if cursor in seen:
+                record.fail("cursor", "was given before: the pages go round in a circle")
+        yield reply
+        if not more:
+            return
+        seen.add(cursor)
+        query["cursor"] = cursor
+    raise VenueResponseInvalid(http.say(ACCOUNTS_PATH, f"goes on after {MAX_PAGES} pages"))
+
+
+class _Signed:
+    """Signs each request anew, and once corrects the time it signs with."""
+
+    def __init__(self, http: VenueHttp, key: Key, nonce: Callable[[], str]) -> None:
+        self._http = http
+        self._key = key
+        self._nonce = nonce
+        self._offset = 0.0
+        self._corrected = False
+
+    def get(self, path: str, query: Mapping[str, str | int]) -> Reply:
+        """Get one document. A refused token is signed once more if the venue's clock says that ours is wrong.
+
+        With a right clock nothing is tried again: repeats can lock a key. Raises VenueHttp's errors, and
+        VenueClockSkew when the token of a clock that was far off is refused even after the correction.
+        """
+        try:
+            return self._once(path, query)
+        except (VenueAuthFailed, VenueClockSkew):
+            if self._corrected or not self._correct():
+                raise
+        try:
+            return self._once(path, query)
+        except VenueAuthFailed as refused:
+            if abs(self._offset) < SKEW_SECONDS:
+                raise
+            raise VenueClockSkew(f"{refused}. Our clock is {-self._offset:+.0f} s off the venue's") from None
+
+    def _once(self, path: str, query: Mapping[str, str | int]) -> Reply:
+        return self._http.get(path, query, sign=lambda: self._headers(path), dialect=DIALECT)
+
+    def _headers(self, path: str) -> dict[str, str]:
+        token = self._key.token(
+            "GET",
+            self._http.host,
+            self._http.prefix + path,
+            now=int(self._http.now().timestamp() + self._offset),
+            nonce=self._nonce(),
+        )
+        return {"Authorization": f"Bearer {token}"}
+
+    def _correct(self) -> bool:
+        """Take the venue's clock. True if ours was wrong by enough to explain a refusal."""
+        self._corrected = True
+        before = self._http.now()
+        try:
+            document = self._http.get(TIME_PATH).document
+            after = self._http.now()
+            with self._http.reading(TIME_PATH):
+                millis = take_amount(Record(document, "the answer"), "epochMillis")
+        except TrueupError:
+            # The clock could not be asked; what stands is the refusal itself.
+            return False
+        ours = (before.timestamp() + after.timestamp()) / 2
+        self._offset = float(millis) / 1000 - ours
+        return abs(self._offset) >= RESIGN_SECONDS
+
+
+class _Sums:
+    """Rows added up by canonical asset, exactly."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[Asset, str, Decimal, Decimal]] = {}
+        self._uuids: set[str] = set()
+
+    def add(self, record: Record) -> None:
+        uuid = record.text("uuid")
+        if uuid in self._uuids:
+            record.fail("uuid", "is listed twice: an account would be counted twice")
+        self._uuids.add(uuid)
+        currency = record.text("currency")
+        available = _money(record.record("available_balance"), currency)
+        held = _money(record.record("hold"), currency)
+        if available == ZERO and held == ZERO:
+            return
+        asset = canonical(VENUE, currency)
+        _, name, sum_available, sum_held = self._found.get(asset.name, (asset, currency, ZERO, ZERO))
+        self._found[asset.name] = (asset, name, EXACT.add(sum_available, available), EXACT.add(sum_held, held))
+
+    def holdings(self) -> tuple[Holding, ...]:
+        return tuple(
+            Holding(
+                wallet=WALLET,
+                asset=asset.name,
+                total=EXACT.add(available, held),
+                available=available,
+                held=held,
+                venue_asset=venue_asset,
+                price_asset=asset.name,
+                unmapped=asset.unmapped,
+            )
+            for asset, venue_asset, available, held in self._found.values()
+        )
+
+
+def _money(record: Record, currency: str) -> Decimal:
+    if record.text("currency") != currency:
+        record.fail("currency", "is not its account's")
+    return take_amount(record, "value")
