@@ -6,9 +6,11 @@ They share no code with the adapters they test: nothing here imports from `trueu
 from __future__ import annotations
 
 from . import faults
-from .coinbase import AccountRow, CoinbaseSimulator, Portfolio
+from .coinbase import CoinbaseSimulator
+from .coinbase_portfolio import AccountRow, Portfolio
 from .credentials import Credential, make_address, make_credential
-from .dydx import DydxSimulator, Subaccount
+from .dydx import DydxSimulator
+from .dydx_subaccount import Subaccount
 from .server import PortTakenError
 
 __all__ = [

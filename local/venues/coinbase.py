@@ -14,16 +14,15 @@ Its own control verbs::
 
 from __future__ import annotations
 
-import copy
 import datetime
 import time
-import uuid
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import localcontext
 from typing import TYPE_CHECKING
 
 from . import fields
-from .amounts import exact_sum, to_decimal, whole
+from .amounts import to_decimal, whole
+from .coinbase_portfolio import AccountRow, Portfolio
 from .faults import FIRST_CURSOR
 from .jwt_check import PublicKey, TokenCheck, TokenRefusedError, read_public_key
 from .limits import Allowance, FixedWindow
@@ -31,7 +30,6 @@ from .server import Answer, Request
 from .simulator import Served, Simulator
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
@@ -44,103 +42,7 @@ RATES_PATH = "/v2/exchange-rates"
 
 DEFAULT_PAGE = 49
 MAX_PAGE = 250
-_FIAT = frozenset({"USD", "EUR", "GBP", "CAD", "AUD", "JPY", "CHF", "SGD", "BRL"})
-_NAMESPACE = uuid.UUID("6f1d6b0e-5a54-4c53-9f0e-0c2a4a4f7d11")
 _RATE_DIGITS = 24
-
-
-@dataclass
-class AccountRow:
-    """One account as List Accounts shows it. Amounts are sent exactly as written, None as null."""
-
-    currency: str
-    available: str | None
-    hold: str | None = "0"
-    uuid: str = ""
-    name: str = ""
-    type: str = ""
-    platform: str = "ACCOUNT_PLATFORM_CONSUMER"
-    ready: bool = True
-    active: bool = True
-    default: bool = True
-    created_at: str | None = "2021-05-31T09:59:59Z"
-    updated_at: str | None = "2026-01-02T03:04:05Z"
-    deleted_at: str | None = None
-
-
-class Portfolio:
-    """What one CDP key can see: the accounts of the portfolio it was created for."""
-
-    def __init__(self, key_name: str, rows: list[AccountRow], lock: threading.RLock) -> None:
-        self.key_name = key_name
-        self.uuid = str(uuid.uuid5(_NAMESPACE, key_name))
-        self.can_view, self.can_trade, self.can_transfer = True, False, False
-        self.rows: list[AccountRow] = []
-        self._lock = lock
-        for row in rows:
-            self.add_row(row)
-        self._opened = copy.deepcopy(self.rows)
-
-    def row(self, currency: str) -> AccountRow:
-        """The first row of this currency. Raises KeyError."""
-        for row in self.rows:
-            if row.currency == currency:
-                return row
-        raise KeyError(f"portfolio {self.key_name} has no {currency} row")
-
-    def add_row(self, row: AccountRow) -> None:
-        """One more row, even of a currency already there (a vault beside a wallet)."""
-        with self._lock:
-            position = len(self.rows)
-            row.uuid = row.uuid or str(uuid.uuid5(_NAMESPACE, f"{self.key_name} {position} {row.currency}"))
-            row.name = row.name or f"{row.currency} Wallet"
-            row.type = row.type or f"ACCOUNT_TYPE_{'FIAT' if row.currency in _FIAT else 'CRYPTO'}"
-            self.rows.append(row)
-
-    def set(self, currency: str, available: str | None, hold: str | None = "0") -> None:
-        """State the balance of this currency's first row, which is made where there is none."""
-        with self._lock:
-            try:
-                row = self.row(currency)
-            except KeyError:
-                self.add_row(AccountRow(currency, available, hold))
-            else:
-                row.available, row.hold = available, hold
-
-    def add(self, currency: str, available: str = "0", hold: str = "0") -> None:
-        """Move the balance of this currency's first row by signed amounts, exactly."""
-        with self._lock:
-            try:
-                row = self.row(currency)
-            except KeyError:
-                row = AccountRow(currency, "0", "0")
-                self.add_row(row)
-            row.available = _moved(row.available, available)
-            row.hold = _moved(row.hold, hold)
-
-    def restore(self) -> None:
-        """The rows as they were opened."""
-        with self._lock:
-            self.rows = copy.deepcopy(self._opened)
-
-    def page_row(self, row: AccountRow) -> dict[str, object]:
-        """One row as the vendor documents it."""
-        return {
-            "uuid": row.uuid,
-            "name": row.name,
-            "currency": row.currency,
-            "available_balance": {"value": row.available, "currency": row.currency},
-            "default": row.default,
-            "active": row.active,
-            "created_at": row.created_at,
-            "updated_at": row.updated_at,
-            "deleted_at": row.deleted_at,
-            "type": row.type,
-            "ready": row.ready,
-            "hold": {"value": row.hold, "currency": row.currency},
-            "retail_portfolio_id": self.uuid,
-            "platform": row.platform,
-        }
 
 
 class CoinbaseSimulator(Simulator):
@@ -403,7 +305,3 @@ def _bearer(request: Request) -> str:
 
 def _pair(amount: str | tuple[str, str]) -> tuple[str, str]:
     return (amount, "0") if isinstance(amount, str) else amount
-
-
-def _moved(amount: str | None, by: str) -> str:
-    return f"{exact_sum(to_decimal(amount or '0'), to_decimal(by)):f}"

@@ -49,7 +49,9 @@ def respond(venue: Simulator, request: Request) -> Answer:
     if request.headers.get("content-type", "").split(";")[0].strip() != "application/json":
         return _refused(415, "Content-Type: expected application/json")
     try:
-        verbs[verb](fields.parse_json(request.body))
+        body = fields.parse_json(request.body)
+        with venue.lock:  # no reader sees one leg of a trade without the other
+            verbs[verb](body)
     except ValueError as error:
         return _refused(400, str(error))
     return Answer.of_json({"ok": True})

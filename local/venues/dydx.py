@@ -17,23 +17,23 @@ Its own control verbs::
 from __future__ import annotations
 
 import copy
-import datetime
 import functools
 import re
 import time
 import uuid
-from dataclasses import dataclass, replace
-from decimal import Decimal, localcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from . import fields
-from .amounts import DIGITS, exact_sum, plain, to_decimal, whole
+from .amounts import plain, to_decimal, whole
+from .dydx_subaccount import Position, Subaccount, iso, shown_parent
 from .limits import Allowance, FixedWindow
 from .server import Answer, Request
 from .simulator import Served, Simulator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from decimal import Decimal
     from pathlib import Path
 
     from .control import Verb
@@ -43,8 +43,6 @@ BLOCK_SECONDS = 1
 PARENTS = 128
 LAST_SUBACCOUNT = 128_000
 MAX_TRANSFERS = 1000
-INITIAL_MARGIN_FRACTION = Decimal("0.05")
-"""One fraction for every market; the real ones differ by liquidity tier. Only freeCollateral depends on it."""
 
 _NAMESPACE = uuid.UUID("0d1f2b63-0f2e-4b0b-9f62-5b6a4d0f7a55")
 _ADDRESS_PATH = re.compile(
@@ -52,74 +50,6 @@ _ADDRESS_PATH = re.compile(
 )
 _ALPHABET = re.compile(r"[a-zA-Z0-9]{1,90}")
 _WINDOW_SECONDS = 10
-
-
-@dataclass
-class Position:
-    """An open perpetual position; `size` is signed, negative when short."""
-
-    market: str
-    size: Decimal
-    entry_price: Decimal
-    created_at: str
-    created_at_height: int
-    max_size: Decimal
-
-
-class Subaccount:
-    """One subaccount: signed asset amounts and open positions. Zero amounts are not shown, as on the venue."""
-
-    def __init__(self, venue: DydxSimulator, address: str, number: int) -> None:
-        self.address = address
-        self.number = number
-        self.assets: dict[str, Decimal] = {}
-        self.positions: dict[str, Position] = {}
-        self.updated_at_height = venue.height()
-        self._venue = venue
-
-    def set_asset(self, symbol: str, amount: str) -> None:
-        """State a signed amount (USDC; negative is borrowed)."""
-        with self._venue.lock:
-            self.assets[symbol] = to_decimal(amount)
-            self._touch()
-
-    def add_to_asset(self, symbol: str, amount: str) -> None:
-        """Move an asset by a signed amount, exactly."""
-        with self._venue.lock:
-            self.assets[symbol] = exact_sum(self.assets.get(symbol, Decimal(0)), to_decimal(amount))
-            self._touch()
-
-    def set_position(self, market: str, size: str, entry_price: str | None = None) -> None:
-        """State a signed position. Without an entry price it is opened at the oracle price.
-
-        Raises ValueError for a market without an oracle price: its equity could not be told.
-        """
-        with self._venue.lock:
-            oracle = self._venue.oracle_price(market)
-            signed = to_decimal(size)
-            self.positions[market] = Position(
-                market=market,
-                size=signed,
-                entry_price=oracle if entry_price is None else to_decimal(entry_price),
-                created_at=_iso(self._venue.now()),
-                created_at_height=self._venue.height(),
-                max_size=signed,
-            )
-            self._touch()
-
-    def add_to_position(self, market: str, size: str) -> None:
-        """Move a position by a signed size, exactly; its entry price stays."""
-        with self._venue.lock:
-            if market not in self.positions:
-                self.set_position(market, size)
-                return
-            position = self.positions[market]
-            position.size = exact_sum(position.size, to_decimal(size))
-            position.max_size = max(position.max_size, position.size, key=abs)
-            self._touch()
-
-    def _touch(self) -> None:
-        self.updated_at_height = self._venue.height()
 
 
 class DydxSimulator(Simulator):
@@ -216,7 +146,7 @@ class DydxSimulator(Simulator):
                     "sender": other if incoming else own,
                     "recipient": own if incoming else other,
                     "size": plain(to_decimal(size)),
-                    "createdAt": _iso(self.now()),
+                    "createdAt": iso(self.now()),
                     "createdAtHeight": str(self.height()),
                     "symbol": symbol,
                     "type": kind,
@@ -372,7 +302,7 @@ class DydxSimulator(Simulator):
         if kind is None or number is None:
             if not opened:
                 return self._error(404, request)
-            shown = [self._shown(opened[each]) for each in sorted(opened)]
+            shown = [opened[each].shown(self._lag) for each in sorted(opened)]
             return _cached(Answer.of_json({"subaccounts": shown, "totalTradingRewards": "0"}))
         limit = LAST_SUBACCOUNT + 1 if kind == "subaccountNumber" else PARENTS
         if (wanted := whole(number)) is None or wanted >= limit:
@@ -380,83 +310,11 @@ class DydxSimulator(Simulator):
         if kind == "subaccountNumber":
             if wanted not in opened:
                 return _not_found(f"No subaccount found with address {address} and {kind} {wanted}")
-            return _cached(Answer.of_json({"subaccount": self._shown(opened[wanted])}))
+            return _cached(Answer.of_json({"subaccount": opened[wanted].shown(self._lag)}))
         children = [opened[each] for each in sorted(opened) if each % PARENTS == wanted]
         if not children:
             return _not_found(f"No subaccounts found with address {address} and {kind} {wanted}")
-        return _cached(Answer.of_json({"subaccount": self._shown_parent(address, wanted, children)}))
-
-    def _shown(self, subaccount: Subaccount) -> dict[str, object]:
-        """One subaccount as the vendor documents it."""
-        equity, free_collateral = self._worth(subaccount)
-        return {
-            "address": subaccount.address,
-            "subaccountNumber": subaccount.number,
-            "equity": plain(equity),
-            "freeCollateral": plain(free_collateral),
-            "openPerpetualPositions": {
-                market: self._shown_position(position, subaccount.number)
-                for market, position in subaccount.positions.items()
-                if position.size
-            },
-            "assetPositions": {
-                symbol: {
-                    "symbol": symbol,
-                    "side": "LONG" if amount > 0 else "SHORT",
-                    "size": plain(abs(amount)),
-                    "assetId": str(identity),
-                    "subaccountNumber": subaccount.number,
-                }
-                for identity, (symbol, amount) in enumerate(subaccount.assets.items())
-                if amount
-            },
-            "marginEnabled": True,
-            "updatedAtHeight": str(min(subaccount.updated_at_height, self.height() - self._lag)),
-            "latestProcessedBlockHeight": str(self.height() - self._lag),
-        }
-
-    def _shown_parent(self, address: str, number: int, children: list[Subaccount]) -> dict[str, object]:
-        worths = [self._worth(child) for child in children]
-        with localcontext(prec=DIGITS):
-            equity = sum((worth[0] for worth in worths), Decimal(0))
-            free_collateral = sum((worth[1] for worth in worths), Decimal(0))
-        return {
-            "address": address,
-            "parentSubaccountNumber": number,
-            "equity": plain(equity),
-            "freeCollateral": plain(free_collateral),
-            "childSubaccounts": [self._shown(child) for child in children],
-        }
-
-    def _shown_position(self, position: Position, number: int) -> dict[str, object]:
-        with localcontext(prec=DIGITS):
-            unrealized = position.size * (self._oracle[position.market] - position.entry_price)
-        return {
-            "market": position.market,
-            "status": "OPEN",
-            "side": "LONG" if position.size > 0 else "SHORT",
-            "size": plain(position.size),
-            "maxSize": plain(position.max_size),
-            "entryPrice": plain(position.entry_price),
-            "exitPrice": None,
-            "realizedPnl": "0",
-            "unrealizedPnl": plain(unrealized),
-            "createdAt": position.created_at,
-            "createdAtHeight": str(position.created_at_height),
-            "closedAt": None,
-            "sumOpen": plain(abs(position.max_size)),
-            "sumClose": plain(abs(position.max_size) - abs(position.size)),
-            "netFunding": "0",
-            "subaccountNumber": number,
-        }
-
-    def _worth(self, subaccount: Subaccount) -> tuple[Decimal, Decimal]:
-        """Equity and free collateral: signed USDC and positions at oracle prices, less initial margin."""
-        with localcontext(prec=DIGITS):
-            notionals = [position.size * self._oracle[market] for market, position in subaccount.positions.items()]
-            equity = subaccount.assets.get("USDC", Decimal(0)) + sum(notionals, Decimal(0))
-            margin = sum((abs(notional) for notional in notionals), Decimal(0)) * INITIAL_MARGIN_FRACTION
-            return equity, equity - margin
+        return _cached(Answer.of_json({"subaccount": shown_parent(address, wanted, children, self._lag)}))
 
     def _transfers_of(self, request: Request) -> Answer:
         address = request.query.get("address", "")
@@ -485,10 +343,10 @@ class DydxSimulator(Simulator):
         return _cached(Answer.of_json({"transfers": rows[:limit]}))
 
     def _height(self) -> Answer:
-        return Answer.of_json({"height": str(self.height()), "time": _iso(self._height_time())})
+        return Answer.of_json({"height": str(self.height()), "time": iso(self._height_time())})
 
     def _time(self) -> Answer:
-        return Answer.of_json({"iso": _iso(self.now()), "epoch": round(self.now(), 3)})
+        return Answer.of_json({"iso": iso(self.now()), "epoch": round(self.now(), 3)})
 
     def _error(self, status: int, request: Request) -> Answer:
         return self.error_answer(status, request.path)
@@ -522,8 +380,3 @@ def _not_found(message: str) -> Answer:
 
 def _bad_parameter(name: str, message: str, location: str) -> Answer:
     return _refusal(400, {"msg": message, "param": name, "location": location})
-
-
-def _iso(seconds: float) -> str:
-    moment = datetime.datetime.fromtimestamp(seconds, tz=datetime.UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -196,3 +196,21 @@ def test_made_addresses_look_like_real_ones() -> None:
     made = make_address("one")
     assert (len(made), made[:5], made == make_address("one")) == (43, "dydx1", True)
     assert made != make_address("two")
+
+
+def test_a_closed_position_opens_again_as_a_new_one(
+    client: Client, dydx: DydxSimulator, clock: ManualClock, address: str
+) -> None:
+    subaccount = dydx.subaccount(address)
+    subaccount.add_to_position("BTC-USD", "4.1368")
+    clock.advance(60)
+    dydx.set_oracle_prices({"BTC-USD": "90000"})
+    subaccount.add_to_position("BTC-USD", "0.5")
+    shown = client.get(f"/v4/addresses/{address}/subaccountNumber/0").json["subaccount"]
+    position = shown["openPerpetualPositions"]["BTC-USD"]
+    assert (position["entryPrice"], position["createdAtHeight"], position["maxSize"]) == (
+        "90000",
+        "52246821",
+        "0.5",
+    )
+    assert shown["updatedAtHeight"] == "52246821"
