@@ -1,0 +1,102 @@
+"""The desk every workflow test starts from."""
+
+import json
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import boto3
+import pytest
+from moto import mock_aws
+from moto.awslambda_simple.models import LambdaSimpleBackend
+from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+
+import trueup.aws
+from local.cloud.template import of_type, read
+from local.venues.coinbase import CoinbaseSimulator
+from local.venues.dydx import DydxSimulator
+from tests.workflow.desk import BUCKET, REGION, ROOT, SECRETS, TABLE, Desk, Functions, arn, definition
+
+PRICES = {"BTC": "97000.5", "ETH": "3400", "USDC": "1", "SOL": "180"}
+
+
+@pytest.fixture
+def desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    """A deployed Trueup with no accounts yet, its venues open."""
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": REGION,
+        "POWERTOOLS_TRACE_DISABLED": "1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    trueup.aws.client.cache_clear()
+    config = {"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}
+    with (
+        mock_aws(config=config),
+        CoinbaseSimulator(prices=PRICES) as coinbase,
+        DydxSimulator(oracle_prices={"BTC-USD": "97000.5"}) as dydx,
+    ):
+        desk = Desk(coinbase, dydx, _deploy_functions(coinbase.url))
+        _deploy_stores(desk)
+        _connect_state_machine(desk, monkeypatch)
+        yield desk
+        coinbase.release_hung()
+        dydx.release_hung()
+    trueup.aws.client.cache_clear()
+
+
+def _deploy_functions(prices_url: str) -> Functions:
+    functions = Functions(
+        {
+            "TABLE_NAME": TABLE,
+            "BUCKET_NAME": BUCKET,
+            "RETENTION_DAYS": "400",
+            "BASE_CURRENCY": "USD",
+            "RECONCILIATION_ENABLED": "true",
+            "RECONCILIATION_INTERVAL_SECONDS": "300",
+            "RECONCILIATION_THRESHOLD_PERCENTAGE": "0.1",
+            "RECONCILIATION_TIMEOUT_MILLISECONDS": "1000",
+        }
+    )
+    fetchers = f'{{"coinbase": "{arn("fetch-coinbase")}", "dydx": "{arn("fetch-dydx")}"}}'
+    functions.deploy("plan", "plan", MAX_CONCURRENCY="8", FETCH_FUNCTIONS=fetchers)
+    for venue in ("coinbase", "dydx"):
+        functions.deploy(f"fetch-{venue}", "fetch", VENUE=venue, SECRET_PREFIX=SECRETS)
+    functions.deploy("prices", "prices", PRICES_BASE_URL=prices_url)
+    return functions
+
+
+def _deploy_stores(desk: Desk) -> None:
+    (table,) = of_type(read(ROOT / "template.yaml"), "AWS::DynamoDB::Table").values()
+    boto3.client("dynamodb").create_table(
+        TableName=TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=table["KeySchema"],
+        AttributeDefinitions=table["AttributeDefinitions"],
+    )
+    boto3.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    sns, sqs = boto3.client("sns"), boto3.client("sqs")
+    desk.topic_arn = sns.create_topic(Name="alerts")["TopicArn"]
+    desk.mailbox_url = sqs.create_queue(QueueName="mailbox")["QueueUrl"]
+    queue = sqs.get_queue_attributes(QueueUrl=desk.mailbox_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=desk.topic_arn, Protocol="sqs", Endpoint=queue)
+    desk.functions.deploy("compare", "compare", TOPIC_ARN=desk.topic_arn)
+
+
+def _connect_state_machine(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def invoke(
+        _self: object, function_name: str, _qualifier: object, body: object, _headers: object, response_headers: dict
+    ) -> bytes:
+        text = body.decode() if isinstance(body, bytes) else str(body)
+        payload, failed = desk.functions.invoke(function_name, text)
+        if failed:
+            response_headers["x-amz-function-error"] = "Unhandled"
+        return payload.encode()
+
+    monkeypatch.setattr(LambdaSimpleBackend, "invoke", invoke)
+    # The one place where moto waits: what it would have waited is written down instead.
+    monkeypatch.setattr(retrier_decl, "time", SimpleNamespace(sleep=desk.waits.append))
+    role = boto3.client("iam").create_role(RoleName="reconcile", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    desk.machine_arn = boto3.client("stepfunctions").create_state_machine(
+        name="reconcile", definition=json.dumps(definition()), roleArn=role
+    )["stateMachineArn"]
