@@ -49,14 +49,23 @@ def deploy(
     """
     session = cloud.session()
     real = template.read(path)
+    _refuse_unknown(parameters or {}, real)
     account_id = session.client("sts").get_caller_identity()["Account"]
     values = Values(real, dict(parameters or {}), account_id)
     progress("Uploading the functions")
-    local = template.localise(real, _upload(session, real, path.parent, values))
+    local = template.localise(real, _upload(session, real, path.parent, values), values.conditions())
     progress(f"Deploying the stack {stack_name}: {len(local['Resources'])} resources")
     deployment = _change(session, stack_name, local, values.parameters)
     dropped.apply(session, real, dataclasses.replace(values, resources=deployment.resources))
     return deployment
+
+
+def _refuse_unknown(parameters: Mapping[str, str], real: Template) -> None:
+    """Refuse a parameter the template does not have; ministack, other than AWS, takes it and forgets it."""
+    allowed = sorted(real.get("Parameters", {}))
+    for name in parameters:
+        if name not in allowed:
+            raise DeployFailed(f"the template has no parameter {name}; it has {', '.join(allowed)}")
 
 
 def _upload(session: boto3.Session, real: Template, root: Path, values: Values) -> Uploaded:

@@ -14,12 +14,14 @@ from local.cloud.values import Values
 
 def apply(session: boto3.Session, template: Template, values: Values) -> None:
     """Apply to every bucket, table and topic of the deployed stack what was dropped. Raises TemplateUnsupported."""
-    for name, properties in of_type(template, "AWS::S3::Bucket").items():
-        _bucket(session, values.resources[name], values.resolve(properties))
-    for name, properties in of_type(template, "AWS::DynamoDB::Table").items():
-        _table(session, values.resources[name], values.resolve(properties))
-    for name, properties in of_type(template, "AWS::SNS::Topic").items():
-        _topic(session, values.resources[name], values.resolve(properties))
+    for kind, apply_to in (
+        ("AWS::S3::Bucket", _bucket),
+        ("AWS::DynamoDB::Table", _table),
+        ("AWS::SNS::Topic", _topic),
+    ):
+        for name, properties in of_type(template, kind).items():
+            if name in values.resources:  # not there if its condition does not hold
+                apply_to(session, values.resources[name], values.resolve(properties))
 
 
 def _bucket(session: boto3.Session, bucket: str, properties: dict[str, Any]) -> None:

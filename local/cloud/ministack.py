@@ -63,6 +63,12 @@ class LocalCloud:
         """Return a session of the operator, who may do everything; nothing of the caller's own AWS settings counts."""
         return local_session(self.endpoint_url)
 
+    def wait(self) -> None:
+        """Block for as long as ministack runs, if it was started here. Raises CloudNotRunning when it has ended."""
+        if self._child is not None:
+            self._child.process.wait()
+        raise CloudNotRunning(f"ministack ended: {_last_line(self.log)}")
+
     def stop(self) -> None:
         """End ministack and every function it started. Safe to call twice, and for a cloud started elsewhere."""
         if self._child is not None:

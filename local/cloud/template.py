@@ -75,17 +75,21 @@ class Uploaded:
         return {"Bucket": self.bucket, "Key": self.keys[name]}
 
 
-def localise(template: Template, uploaded: Uploaded) -> Template:
+def localise(template: Template, uploaded: Uploaded, conditions: Mapping[str, bool]) -> Template:
     """Return the template the local cloud deploys. It differs from the real one in this, and in nothing else:
 
     - functions run on the `provided` runtime, where Trueup's bootstrap starts AWS's own Python client: ministack's
       Python runtime hides the names of exceptions, on which the state machine's Retry and Catch depend;
     - code, layer and state machine definition come from uploads instead of paths, as `sam package` would have it;
+    - conditions are literal, with the outcome they have for this deployment's parameters: ministack takes one that uses
+      Fn::Join or Fn::Split for true, whatever it says;
     - policy statements that refuse plain HTTP are left out: there is no TLS on loopback.
 
     Raises TemplateUnsupported.
     """
     local = copy.deepcopy(template)
+    for name, holds in conditions.items():
+        local["Conditions"][name] = {"Fn::Equals": ["holds", "holds" if holds else "does not"]}
     _swap_runtime("Globals.Function", local.get("Globals", {}).get("Function", {}))
     for name, properties in of_type(local, FUNCTION).items():
         _swap_runtime(name, properties)

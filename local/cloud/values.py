@@ -40,6 +40,45 @@ class Values:
             case _:
                 return value
 
+    def conditions(self) -> dict[str, bool]:
+        """Return whether each condition of the template holds. Raises TemplateUnsupported."""
+        return {name: self._holds({"Condition": name}) for name in self.template.get("Conditions", {})}
+
+    def _holds(self, condition: Any) -> bool:
+        match condition:
+            case {"Condition": str(name)}:
+                return self._holds(self.template["Conditions"][name])
+            case {"Fn::Equals": [left, right]}:
+                return bool(self._list_or_text(left) == self._list_or_text(right))
+            case {"Fn::Not": [inner]}:
+                return not self._holds(inner)
+            case {"Fn::And": [*inner]}:
+                return all(self._holds(item) for item in inner)
+            case {"Fn::Or": [*inner]}:
+                return any(self._holds(item) for item in inner)
+            case _:
+                raise TemplateUnsupported(f"the local deployer cannot evaluate the condition {condition}")
+
+    def _list_or_text(self, value: Any) -> Any:
+        """Return an operand of a condition: text, or a list where Fn::Split or a list parameter makes one."""
+        match value:
+            case {"Fn::Join": [str(separator), items]}:
+                return separator.join(self._list_or_text(items))
+            case {"Fn::Split": [str(separator), text]}:
+                return self._list_or_text(text).split(separator)
+            case {"Ref": str(name)} if self._parameter_type(name) == "CommaDelimitedList":
+                return [member.strip() for member in self._ref(name).split(",")]
+            case list():
+                return [self._list_or_text(item) for item in value]
+            case str() | bool() | int():
+                return _text(value)
+            case _:
+                return self.resolve(value)
+
+    def _parameter_type(self, name: str) -> str | None:
+        kind = self.template.get("Parameters", {}).get(name, {}).get("Type")
+        return None if kind is None else str(kind)
+
     def _ref(self, name: str) -> str:
         if name in self.parameters:
             return self.parameters[name]
