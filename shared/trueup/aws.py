@@ -45,6 +45,12 @@ def client(service: str) -> Any:
     return boto3.client(service, config=_CONFIG)  # type: ignore[call-overload]  # the service's name is not literal
 
 
+def use_session(session: boto3.Session) -> None:
+    """Make all clients from this session from now on: an operator's profile, or the local cloud."""
+    boto3.DEFAULT_SESSION = session
+    client.cache_clear()
+
+
 def code_of(error: ClientError) -> str:
     """Return AWS's own name for an error."""
     return str(error.response.get("Error", {}).get("Code", ""))
