@@ -80,7 +80,6 @@ class Simulator(abc.ABC):
 
     def stop(self) -> None:
         """Stop listening and close every connection, hung ones included."""
-        self.faults.release_hung()
         self._server.stop()
 
     def __enter__(self) -> Self:

@@ -170,8 +170,8 @@ def test_a_clock_that_disagrees_refuses_until_timestamps_fit(
 
 
 def test_a_refused_token_uses_up_no_fault(coinbase: CoinbaseSimulator, reader: Reader) -> None:
-    coinbase.fail(reader.credential.name, faults.status(503))
-    assert reader.accounts(der=True, claims={"iss": "x"}).status == 401
+    coinbase.fail(faults.ANY, faults.status(503), path="/api/v3/brokerage/accounts")
+    assert reader.accounts(claims={"iss": "x"}).status == 401
     assert reader.accounts().status == 503
     assert reader.accounts().status == 200
 

@@ -16,6 +16,8 @@ from local_venues_kit import Client, Reader
 from local.venues import CoinbaseSimulator, DydxSimulator, faults
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from local_venues_kit import ManualClock
 
     from local.venues import Credential
@@ -151,25 +153,38 @@ def test_a_hanging_answer_comes_late_when_released(coinbase: CoinbaseSimulator, 
     assert time.monotonic() - before >= 0.09
 
 
-def test_a_hanging_or_dripping_answer_never_blocks_the_exit(credential: Credential, clock: ManualClock) -> None:
+def test_stopping_ends_hanging_dripping_and_idle_connections(credential: Credential, clock: ManualClock) -> None:
+    threads = threading.active_count()
     with CoinbaseSimulator(clock=clock) as venue:
         venue.open_portfolio(credential.name, credential.public_key, {"BTC": "1"})
         reader = Reader(venue.port, credential, clock)
-        reader.timeout = 0.05
-        sockets = []
-        for fault in (faults.hang(), faults.slow_drip(60)):
-            venue.fail(credential.name, fault)
-            connection = socket.create_connection(("127.0.0.1", venue.port))
+        connections = {}
+        for name, fault in (("hung", faults.hang()), ("dripping", faults.slow_drip(60)), ("idle", None)):
+            if fault is not None:
+                venue.fail(credential.name, fault)
+            connections[name] = socket.create_connection(("127.0.0.1", venue.port), timeout=5)
             head = f"GET {ACCOUNTS} HTTP/1.1\r\nHost: 127.0.0.1:{venue.port}\r\n"
-            connection.sendall(f"{head}Authorization: {reader.bearer()['Authorization']}\r\n\r\n".encode())
-            sockets.append(connection)
-        deadline = time.monotonic() + 5
-        while len(venue.requests) < 2 and time.monotonic() < deadline:
-            time.sleep(0.005)
+            bearer = reader.bearer()["Authorization"]
+            connections[name].sendall(f"{head}Authorization: {bearer}\r\n\r\n".encode())
+            wait_until(lambda: len(venue.requests) == len(connections))
+        for name, ending in (("dripping", b"\r\n\r\n"), ("idle", b'"size":1}')):
+            received = b""
+            while not received.endswith(ending):
+                received += (chunk := connections[name].recv(1))
+                assert chunk
         before = time.monotonic()
     assert time.monotonic() - before < 1
-    for connection in sockets:
+    assert [connection.recv(1) for connection in connections.values()] == [b"", b"", b""]
+    for connection in connections.values():
         connection.close()
+    wait_until(lambda: threading.active_count() == threads)
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
 
 
 def test_a_slow_drip_arrives_whole_but_late(reader: Reader, fail: Any) -> None:
