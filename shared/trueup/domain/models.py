@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .amounts import describe, plain, shorten
-from .reading import Malformed, Record, digest, format_time, read_text
+from .reading import Malformed, Record, digest, format_time, read_plain, read_text
 from .reasons import REASONS, Reason
 
 SCHEMA = 1
@@ -318,7 +318,8 @@ def _options(record: Record) -> dict[str, Any]:
         return {}
     if not isinstance(value, dict):
         record.fail("options", f"must be an object, not {describe(value)}")
-    return value
+    options: dict[str, Any] = read_plain(value, record.at("options"))
+    return options
 
 
 def _wallet_state(state: object, place: str) -> Reason | None:

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
 from .amounts import MAX_DIGITS, NotAnAmount, describe, parse_amount, shorten
@@ -13,7 +13,11 @@ from .amounts import MAX_DIGITS, NotAnAmount, describe, parse_amount, shorten
 MAX_ITEMS = 2_000_000
 MAX_TEXT = 512
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
-_NAME = re.compile(r"[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?")
+# Beyond control characters: what else breaks a line (U+2028, U+2029), and halves of characters, which no file can hold.
+_NEVER = r"\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
+_NAME = re.compile(rf"[^\s{_NEVER}]([^{_NEVER}]*[^\s{_NEVER}])?")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
@@ -29,27 +33,37 @@ class Malformed(ValueError):
 def parse_json(text: str | bytes, place: str) -> Any:
     """Parse JSON strictly: UTF-8, no repeated key, no NaN or Infinity; numbers with a point become Decimal.
 
-    Raises Malformed naming `place`.
+    What is returned can be written again. Raises Malformed naming `place`.
     """
     try:
         if isinstance(text, bytes):
             text = text.decode("utf-8")
-        return json.loads(text, object_pairs_hook=_no_repeated_keys, parse_float=Decimal, parse_constant=_no_constant)
+        return _parse(text)
     except UnicodeDecodeError as error:
         raise Malformed(place, f"is not UTF-8 text (byte {error.start})") from None
+    except UnicodeEncodeError:
+        raise Malformed(place, "holds half a character (a lone surrogate)") from None
     except json.JSONDecodeError as error:
         raise Malformed(place, f"is not JSON: {error.msg} (line {error.lineno}, column {error.colno})") from None
     except RecursionError:
         raise Malformed(place, "is nested too deeply") from None
     except _Refused as error:
         raise Malformed(place, str(error)) from None
-    except ValueError:
-        # The only other ValueError: Python refuses to convert an integer of thousands of digits.
+    except (ValueError, InvalidOperation):
+        # What is left: Python refuses an integer of thousands of digits, and Decimal an exponent of twenty.
         raise Malformed(place, "holds a number with too many digits") from None
 
 
 class _Refused(Exception):
     pass
+
+
+def _parse(text: str) -> Any:
+    parsed = json.loads(text, object_pairs_hook=_no_repeated_keys, parse_float=Decimal, parse_constant=_no_constant)
+    if _ESCAPED_SURROGATE.search(text) or _SURROGATE.search(text):
+        # Either two halves that make one character, or one alone, which has no bytes in UTF-8.
+        json.dumps(parsed, ensure_ascii=False, default=str).encode()
+    return parsed
 
 
 def _no_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -182,9 +196,9 @@ class Record:
         """Refuse every field that was not taken."""
         unknown = [key for key in self._fields if key not in self._taken]
         if unknown:
-            raise Malformed(
-                self.at(str(unknown[0])[:40]), f"is not a field here; known: {', '.join(sorted(self._taken))}"
-            )
+            name = str(unknown[0])
+            name = name if len(name) <= 40 and _NAME.fullmatch(name) else shorten(name)
+            raise Malformed(self.at(name), f"is not a field here; known: {', '.join(sorted(self._taken))}")
 
 
 def read_text(value: object, place: str) -> str:
@@ -229,6 +243,27 @@ def read_list(value: object, place: str) -> Iterator[tuple[str, Any]]:
     return ((f"{place}[{index}]", element) for index, element in enumerate(value))
 
 
+def read_plain(value: object, place: str, depth: int = 8) -> Any:
+    """Read a value with free content that can be written again: no number with a point, nothing nested deeply."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        if abs(value) >= 10**18:
+            raise Malformed(place, "must be a whole number of at most 18 digits")
+        return value
+    if isinstance(value, str):
+        if _SURROGATE.search(value):
+            raise Malformed(place, "holds half a character (a lone surrogate)")
+        return value
+    if isinstance(value, dict | list) and depth == 0:
+        raise Malformed(place, "is nested too deeply")
+    if isinstance(value, dict):
+        return {read_text(key, place): read_plain(inner, f"{place}.{key}", depth - 1) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [read_plain(inner, f"{place}[{index}]", depth - 1) for index, inner in enumerate(value)]
+    raise Malformed(place, f"must hold text, whole numbers, true, false and null; not {describe(value)}")
+
+
 def format_time(moment: datetime) -> str:
     """Write a time in UTC with milliseconds: 2026-11-22T12:00:00.123Z."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -236,7 +271,9 @@ def format_time(moment: datetime) -> str:
 
 def canonical_json(document: object) -> str:
     """Write JSON so that equal documents are equal bytes: sorted keys, no blanks, UTF-8."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_refuse)
+    return json.dumps(
+        document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_refuse
+    )
 
 
 def _refuse(value: object) -> NoReturn:
