@@ -119,13 +119,15 @@ class CompareSettings:
 
 
 LOWEST_THRESHOLD, HIGHEST_THRESHOLD = Decimal("0.0001"), Decimal(10)
+_THRESHOLD_DIGITS = 20
+"""Behind the point: within what a division by 100 keeps in any context, and a report takes as a limit."""
 
 
 def threshold(text: str) -> Decimal:
     """Read a threshold in per cent (0.1 is 0.1 %) as a share (0.001). Raises ConfigInvalid."""
     name = "RECONCILIATION_THRESHOLD_PERCENTAGE"
     try:
-        percentage = parse_amount(text)
+        percentage = parse_amount(text, _THRESHOLD_DIGITS)
     except NotAnAmount as error:
         raise ConfigInvalid(f"{name} {error}") from None
     if not LOWEST_THRESHOLD <= percentage <= HIGHEST_THRESHOLD:

@@ -8,9 +8,10 @@ be able to say by whose rule.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from itertools import product
 from typing import Any
 
-from .amounts import describe, plain, shorten
+from .amounts import MAX_DIGITS, describe, plain, shorten
 from .reading import Malformed, Record, digest, read_amount, read_text
 from .reasons import SEVERITIES, Severity
 
@@ -193,7 +194,8 @@ def _scopes(section: Record, name: str) -> list[tuple[Scope, str, Any]]:
             inner = Record(values, at)
             if by_asset and inner.has("assets"):
                 found += [((*scope, asset), place, value) for asset, place, value in inner.entries("assets")]
-            found.append(((*scope, None), at, {key: value for key, value in values.items() if key != "assets"}))
+            own = {key: value for key, value in values.items() if not (by_asset and key == "assets")}
+            found.append(((*scope, None), at, own))
     section.done()
     return found
 
@@ -209,7 +211,11 @@ def _values(values: object, place: str, section: str) -> dict[str, Any]:
 
 def _not_negative(value: object, place: str) -> Decimal:
     # YAML's whole numbers are exact; a number with a point is not, and arrives here as something else.
-    amount = Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else read_amount(value, place)
+    if isinstance(value, int) and not isinstance(value, bool):
+        if abs(value) >= 10**MAX_DIGITS:
+            raise Malformed(place, f"must have at most {MAX_DIGITS} digits before the point")
+        value = str(value)
+    amount = read_amount(value, place)
     if amount < 0:
         raise Malformed(place, "must not be negative")
     return amount
@@ -257,7 +263,11 @@ _BY_ASSET = {"tolerance", "severity", "alerts"}
 
 def _check_bands(policy: Policy, place: str) -> None:
     """Refuse severity bands that overlap: a break would have two severities."""
-    for scope in policy.settings["severity"]:
+    accounts, venues, assets = (
+        dict.fromkeys((None, *(scope[part] for scope in policy.settings["severity"]))) for part in range(3)
+    )
+    # Every combination, because each field resolves by itself: a venue's band and an asset's may meet in one break.
+    for scope in product(accounts, venues, assets):
         account_id, venue, asset = (name or "" for name in scope)
         bands = policy.bands(account_id, venue, asset)
         where = f"{place}.severity ({_origin(scope)})"
