@@ -21,8 +21,9 @@ MAX_PRODUCT_DIGITS = 3 * MAX_DIGITS
 """Digits that a product of amounts can have on either side of the point: what a report may hold."""
 
 EXACT = Context(
-    # An amount has at most 80 digits; the longest product here has three factors.
-    prec=256,
+    # An amount has at most 80 digits, and up to 16 zeros more as written; the longest product here has two factors,
+    # 192 places behind the point, and the longest sum adds two million of them up, 88 places before it.
+    prec=512,
     traps=[Inexact, Rounded, InvalidOperation, DivisionByZero, Overflow, Underflow, Clamped, FloatOperation],
 )
 """The context of every comparison: an operation that would round raises instead."""
