@@ -1,0 +1,162 @@
+"""What an operator may choose is described, limited, and refused in a sentence when mistyped."""
+
+import json
+from typing import Any
+
+import pytest
+from cfn import FUNCTION, Deployed, of_type, parameter_accepts
+
+from trueup.config import INTERVALS, CompareSettings, FetchSettings, PlanSettings, PricesSettings
+
+REFUSED = {
+    "ScheduleState": ["enabled", ""],
+    "ReconciliationEnabled": ["True", "yes", ""],
+    "ReconciliationIntervalSeconds": ["0", "61", "86400"],
+    "Venues": ["kraken", "coinbase,kraken", "coinbasex", "Coinbase", "coinbase,", ""],
+    "ReconciliationThresholdPercentage": [
+        "0",
+        "0.0",
+        "0.00001",
+        "-1",
+        "1e-1",
+        "0,1",
+        "0.1%",
+        "11",
+        "10.1",
+        ".5",
+        "NaN",
+        "",
+    ],
+    "PricesBaseUrl": ["http://prices.example", "https://api.coinbase.com/", "ftp://x", "api.coinbase.com", ""],
+    "AlertEmail": ["nobody", "a@b", "a@example.com,b@example.com"],
+    "AlertWebhookUrl": ["http://hooks.example/x", "hooks.example"],
+    "ReconciliationTimeoutMilliseconds": ["0", "999", "7001"],
+    "ReconciliationMaxRetries": ["-1", "11", "many"],
+    "MaxConcurrency": ["0", "41"],
+    "RetentionDays": ["0", "29", "3651"],
+    "LogRetentionDays": ["0", "2", "31"],
+}
+ACCEPTED = {
+    "Venues": ["coinbase", "dydx", "dydx,coinbase", "coinbase, dydx"],
+    "ReconciliationThresholdPercentage": ["0.0001", "0.1", "0.10", "0.25", "1", "9.99", "10", "10.0"],
+    "PricesBaseUrl": ["http://127.0.0.1:8080", "http://localhost", "https://prices.example/v2"],
+    "AlertEmail": ["", "desk@example.com"],
+    "AlertWebhookUrl": ["", "https://hooks.example/x?y=z"],
+}
+
+
+def test_every_parameter_tells_what_it_is_for(template: dict[str, Any]) -> None:
+    for name, declared in template["Parameters"].items():
+        assert len(declared.get("Description", "")) > 20, name
+
+
+def test_every_parameter_has_a_limit_and_a_sentence_for_who_mistypes(template: dict[str, Any]) -> None:
+    for name, declared in template["Parameters"].items():
+        limited = {"AllowedValues", "AllowedPattern", "MinValue"} & declared.keys()
+        assert limited, f"{name} takes anything"
+        assert declared.get("ConstraintDescription", "").startswith(("must be", "must start", "each must")), name
+        if "MinValue" in declared:
+            both = str(declared["MinValue"]), str(declared["MaxValue"])
+            assert all(limit in declared["ConstraintDescription"] for limit in both), f"{name}: name the range"
+
+
+def test_every_default_is_accepted(template: dict[str, Any]) -> None:
+    for name, declared in template["Parameters"].items():
+        assert parameter_accepts(declared, str(declared["Default"])), name
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in REFUSED.items() for value in values])
+def test_what_is_mistyped_is_refused_before_anything_is_deployed(
+    template: dict[str, Any], name: str, value: str
+) -> None:
+    assert not parameter_accepts(template["Parameters"][name], value)
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in ACCEPTED.items() for value in values])
+def test_what_is_meant_is_accepted(template: dict[str, Any], name: str, value: str) -> None:
+    assert parameter_accepts(template["Parameters"][name], value)
+
+
+def test_every_parameter_has_its_refusals_tried(template: dict[str, Any]) -> None:
+    assert REFUSED.keys() == template["Parameters"].keys()
+
+
+def test_the_console_shows_every_parameter_in_a_group_and_by_a_label(template: dict[str, Any]) -> None:
+    interface = template["Metadata"]["AWS::CloudFormation::Interface"]
+    grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
+    assert sorted(grouped) == sorted(template["Parameters"])
+    assert interface["ParameterLabels"].keys() == template["Parameters"].keys()
+
+
+def test_the_intervals_offered_are_the_ones_the_code_knows(template: dict[str, Any]) -> None:
+    assert tuple(template["Parameters"]["ReconciliationIntervalSeconds"]["AllowedValues"]) == INTERVALS
+    assert tuple(map(int, template["Mappings"]["Timing"])) == INTERVALS
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {},
+        {"ReconciliationThresholdPercentage": "0.0001", "ReconciliationTimeoutMilliseconds": "1000"},
+        {"ReconciliationThresholdPercentage": "10", "ReconciliationTimeoutMilliseconds": "7000"},
+        {"MaxConcurrency": "1", "RetentionDays": "30", "ReconciliationIntervalSeconds": "60"},
+        {"MaxConcurrency": "40", "RetentionDays": "3650", "ReconciliationIntervalSeconds": "3600"},
+        {"PricesBaseUrl": "http://127.0.0.1:8080", "ReconciliationEnabled": "false"},
+    ],
+)
+def test_every_function_understands_the_environment_it_is_given(
+    template: dict[str, Any], chosen: dict[str, str]
+) -> None:
+    stack = Deployed(template, **chosen)
+    assert all(parameter_accepts(template["Parameters"][name], value) for name, value in chosen.items())
+    PlanSettings.from_env(stack.environment("PlanFunction"))
+    PricesSettings.from_env(stack.environment("FetchPricesFunction"))
+    CompareSettings.from_env(stack.environment("CompareFunction"))
+    assert FetchSettings.from_env(stack.environment("FetchCoinbaseFunction")).venue == "coinbase"
+    assert FetchSettings.from_env(stack.environment("FetchDydxFunction")).venue == "dydx"
+
+
+@pytest.mark.parametrize(
+    "venues", ["coinbase", "dydx", "coinbase,dydx", "dydx,coinbase", "coinbase, dydx", "dydx,dydx"]
+)
+def test_only_the_venues_chosen_exist_and_plan_knows_exactly_those(template: dict[str, Any], venues: str) -> None:
+    stack = Deployed(template, Venues=venues)
+    resources = stack.resources
+    chosen = {name.strip() for name in venues.split(",")}
+
+    functions = {
+        stack.environment(name)["VENUE"]: f"arn:{name}"
+        for name in of_type(template, FUNCTION)
+        if name in resources and "VENUE" in stack.environment(name)
+    }
+    assert functions.keys() == chosen
+    assert json.loads(stack.environment("PlanFunction")["FETCH_FUNCTIONS"]) == functions
+    assert json.loads(stack.resolve(template["Outputs"]["FetchFunctions"]["Value"])) == functions
+    for venue in ("Coinbase", "Dydx"):
+        parts = {f"Fetch{venue}Function", f"Fetch{venue}Role", f"Fetch{venue}LogGroup"}
+        assert parts & resources.keys() == (parts if venue.lower() in chosen else set())
+
+
+def test_a_venue_that_was_not_chosen_is_named_nowhere_in_what_is_deployed(template: dict[str, Any]) -> None:
+    assert "dydx" not in json.dumps(Deployed(template, Venues="coinbase").resources).lower()
+    assert "FetchCoinbase" not in json.dumps(Deployed(template, Venues="dydx").resources)
+
+
+@pytest.mark.parametrize(
+    ("email", "webhook", "expected"),
+    [
+        ("", "", set()),
+        ("desk@example.com", "", {"EmailSubscription"}),
+        ("", "https://hooks.example/x", {"WebhookSubscription"}),
+        ("desk@example.com", "https://hooks.example/x", {"EmailSubscription", "WebhookSubscription"}),
+    ],
+)
+def test_only_who_gave_an_address_is_subscribed(
+    template: dict[str, Any], email: str, webhook: str, expected: set[str]
+) -> None:
+    resources = Deployed(template, AlertEmail=email, AlertWebhookUrl=webhook).resources
+    assert {"EmailSubscription", "WebhookSubscription"} & resources.keys() == expected
+
+
+def test_the_address_that_may_carry_a_token_is_not_shown_again(template: dict[str, Any]) -> None:
+    assert template["Parameters"]["AlertWebhookUrl"]["NoEcho"] is True

@@ -1,0 +1,235 @@
+"""Nobody may do more than their part: one role a function, and what each of them is allowed."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from cfn import FUNCTION, PSEUDO, ROLE, TEMPLATE, Deployed, listed, of_type, statements, walk
+
+TABLE, BUCKET, TOPIC = "arn:TrueupTable", "arn:EvidenceBucket", "AlertTopic"
+SECRETS = f"arn:aws:secretsmanager:{PSEUDO['AWS::Region']}:{PSEUDO['AWS::AccountId']}:secret:trueup/"
+
+# (action, where): where is a partition of the table, an object, a secret or a resource. Encryption, logs and traces
+# have tests of their own.
+MAY = {
+    "PlanRole": {
+        ("dynamodb:PutItem", "RUNS#*"),
+        ("dynamodb:Query", "ACCOUNTS"),
+        ("s3:PutObject", "runs/*/manifest.json.gz"),
+    },
+    "FetchCoinbaseRole": {
+        ("dynamodb:GetItem", "ACCOUNTS"),
+        ("dynamodb:GetItem", "BOOK#*"),
+        ("s3:GetObject", "books/*"),
+        ("s3:PutObject", "runs/*/observations/*"),
+        ("secretsmanager:GetSecretValue", "coinbase/*"),
+    },
+    "FetchDydxRole": {
+        ("dynamodb:GetItem", "ACCOUNTS"),
+        ("dynamodb:GetItem", "BOOK#*"),
+        ("s3:GetObject", "books/*"),
+        ("s3:PutObject", "runs/*/observations/*"),
+    },
+    "FetchPricesRole": {
+        ("dynamodb:PutItem", "PRICES"),
+        ("s3:PutObject", "runs/*/prices.json.gz"),
+    },
+    "CompareRole": {
+        *(
+            (f"dynamodb:{action}", where)
+            for action in ("GetItem", "Query", "PutItem")
+            for where in ("RUNS#*", "RUN#*", "ACCOUNT#*", "PRICES")
+        ),
+        ("s3:ListBucket", "runs/*"),
+        ("s3:GetObject", "runs/*"),
+        ("s3:PutObject", "runs/*/report.json.gz"),
+        ("sns:Publish", TOPIC),
+    },
+    "ReconcileRole": {
+        *(
+            ("lambda:InvokeFunction", f"arn:{name}Function")
+            for name in ("Plan", "FetchCoinbase", "FetchDydx", "FetchPrices", "Compare")
+        ),
+        ("dynamodb:PutItem", "RUN#*"),
+    },
+    "ScheduleRole": {
+        ("states:StartExecution", "ReconcileStateMachine"),
+        ("sqs:SendMessage", "arn:ScheduleDeadLetterQueue"),
+    },
+}
+ENCRYPTION = {
+    "PlanRole": {("kms:Decrypt", "dynamodb"), ("kms:GenerateDataKey", "s3")},
+    "FetchCoinbaseRole": {
+        ("kms:Decrypt", "dynamodb"),
+        ("kms:Decrypt", "s3"),
+        ("kms:GenerateDataKey", "s3"),
+        ("kms:Decrypt", "secretsmanager"),
+    },
+    "FetchDydxRole": {("kms:Decrypt", "dynamodb"), ("kms:Decrypt", "s3"), ("kms:GenerateDataKey", "s3")},
+    "FetchPricesRole": {("kms:Decrypt", "dynamodb"), ("kms:GenerateDataKey", "s3")},
+    "CompareRole": {
+        ("kms:Decrypt", "dynamodb"),
+        ("kms:Decrypt", "s3"),
+        ("kms:GenerateDataKey", "s3"),
+        ("kms:Decrypt", "sns"),
+        ("kms:GenerateDataKey", "sns"),
+    },
+    "ReconcileRole": {("kms:Decrypt", "dynamodb")},
+    "ScheduleRole": set(),
+}
+
+
+@pytest.fixture(scope="module")
+def roles(deployed: Deployed) -> dict[str, dict[str, Any]]:
+    return {name: found["Properties"] for name, found in deployed.resources.items() if found["Type"] == ROLE}
+
+
+def test_every_function_has_a_role_of_its_own(template: dict[str, Any]) -> None:
+    functions = of_type(template, FUNCTION)
+    used = [properties["Role"]["Fn::GetAtt"][0] for properties in functions.values()]
+    assert len(used) == len(set(used)) == len(functions)
+    for name, role in zip(functions, used, strict=True):
+        assert role == name.removesuffix("Function") + "Role"
+    assert not any("Policies" in properties for properties in functions.values()), "SAM would make up a role"
+
+
+def test_there_is_no_role_without_a_use(template: dict[str, Any]) -> None:
+    used = {node["Fn::GetAtt"][0] for node in walk(template) if isinstance(node, dict) and "Fn::GetAtt" in node}
+    assert of_type(template, ROLE).keys() == MAY.keys() == ENCRYPTION.keys()
+    assert MAY.keys() <= used
+
+
+@pytest.mark.parametrize("name", MAY)
+def test_a_role_may_do_its_part_and_nothing_else(roles: dict[str, dict[str, Any]], name: str) -> None:
+    granted = set()
+    for statement in statements(roles[name]):
+        for action in listed(statement["Action"]):
+            if action.split(":")[0] not in {"kms", "logs", "xray"}:
+                granted |= {(action, where) for where in _wheres(action, statement)}
+    assert granted == MAY[name]
+
+
+@pytest.mark.parametrize("name", ENCRYPTION)
+def test_a_role_uses_the_key_only_through_the_services_it_calls(roles: dict[str, dict[str, Any]], name: str) -> None:
+    granted = set()
+    for statement in statements(roles[name]):
+        for action in listed(statement["Action"]):
+            if action.startswith("kms:"):
+                assert statement["Resource"] == "arn:TrueupKey"
+                service, rest = statement["Condition"]["StringEquals"]["kms:ViaService"].split(".", 1)
+                assert rest == f"{PSEUDO['AWS::Region']}.amazonaws.com"
+                granted.add((action, service))
+    assert granted == ENCRYPTION[name]
+    called = {action.split(":")[0] for action, _ in MAY[name]} & {"dynamodb", "s3", "sns", "secretsmanager"}
+    assert {service for _, service in granted} == called
+
+
+@pytest.mark.parametrize("name", MAY)
+def test_a_role_writes_to_no_log_but_its_own(roles: dict[str, dict[str, Any]], name: str) -> None:
+    for statement in statements(roles[name]):
+        if statement["Sid"] == "WriteOwnLogs":
+            assert statement["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
+            assert statement["Resource"] == f"arn:{name.removesuffix('Role')}LogGroup"
+        else:
+            assert "logs:PutLogEvents" not in listed(statement["Action"])
+
+
+def test_no_venue_reads_the_secrets_of_another(roles: dict[str, dict[str, Any]]) -> None:
+    for name, role in roles.items():
+        venue = name.removeprefix("Fetch").removesuffix("Role").lower()
+        for statement in statements(role):
+            if any(action.startswith("secretsmanager:") for action in listed(statement["Action"])):
+                assert statement["Resource"] == f"{SECRETS}{venue}/*"
+            context = statement.get("Condition", {}).get("ArnLike", {})
+            if "kms:EncryptionContext:SecretARN" in context:
+                assert context["kms:EncryptionContext:SecretARN"] == f"{SECRETS}{venue}/*"
+    readers = {name for name, granted in MAY.items() if any(it[0].startswith("secretsmanager:") for it in granted)}
+    assert readers == {"FetchCoinbaseRole"}, "dYdX is read by public address"
+
+
+def test_every_statement_says_in_its_name_what_it_is_for(roles: dict[str, dict[str, Any]]) -> None:
+    for name, role in roles.items():
+        sids = [statement["Sid"] for statement in statements(role)]
+        assert len(sids) == len(set(sids)), name
+        assert all(re.fullmatch(r"[A-Z][A-Za-z]+", sid) for sid in sids), name
+
+
+def test_no_role_is_allowed_whole_families_of_calls(roles: dict[str, dict[str, Any]]) -> None:
+    for role in roles.values():
+        for statement in statements(role):
+            assert statement["Effect"] == "Allow"
+            assert "NotAction" not in statement
+            assert "NotResource" not in statement
+            assert not any("*" in action for action in listed(statement["Action"])), statement["Sid"]
+
+
+def test_every_wildcard_resource_tells_why_beside_it() -> None:
+    wild = [line for line in TEMPLATE.read_text().splitlines() if re.search(r"Resource: *\[?[\"']?\*", line)]
+    assert wild
+    assert [line for line in wild if not re.search(r"# reason: \w.{8,}", line)] == []
+
+
+def test_no_wildcard_resource_hides_in_a_list(template: dict[str, Any]) -> None:
+    for node in walk(template):
+        if isinstance(node, dict) and isinstance(node.get("Resource"), list):
+            assert "*" not in node["Resource"]
+
+
+def test_no_role_touches_the_table_without_naming_the_partitions(roles: dict[str, dict[str, Any]]) -> None:
+    for role in roles.values():
+        for statement in statements(role):
+            if any(action.startswith("dynamodb:") for action in listed(statement["Action"])):
+                assert statement["Resource"] == TABLE
+                assert statement["Condition"].keys() == {"ForAllValues:StringLike"}
+                # Without a key in the request the condition would hold: only calls that always carry one.
+                keyed = {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem"}
+                assert set(listed(statement["Action"])) <= keyed
+
+
+def test_nobody_may_rewrite_or_remove_evidence(roles: dict[str, dict[str, Any]]) -> None:
+    text = json.dumps(roles)
+    for action in (
+        "s3:Delete",
+        "s3:PutBucket",
+        "s3:PutLifecycle",
+        "dynamodb:DeleteItem",
+        "dynamodb:DeleteTable",
+        "kms:Sch",
+    ):
+        assert action not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "service"),
+    [("ReconcileRole", "states.amazonaws.com"), ("ScheduleRole", "scheduler.amazonaws.com")],
+)
+def test_a_service_takes_its_role_for_this_account_only(
+    roles: dict[str, dict[str, Any]], name: str, service: str
+) -> None:
+    [trust] = roles[name]["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": service}
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": PSEUDO["AWS::AccountId"]}}
+
+
+def test_only_lambda_takes_a_function_role(template: dict[str, Any], roles: dict[str, dict[str, Any]]) -> None:
+    for properties in of_type(template, FUNCTION).values():
+        [trust] = roles[properties["Role"]["Fn::GetAtt"][0]]["AssumeRolePolicyDocument"]["Statement"]
+        assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
+        assert trust["Action"] == "sts:AssumeRole"
+
+
+def _wheres(action: str, statement: dict[str, Any]) -> set[str]:
+    service = action.split(":")[0]
+    if service == "dynamodb":
+        return set(listed(statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]))
+    if action == "s3:ListBucket":
+        assert statement["Resource"] == BUCKET
+        return {statement["Condition"]["StringLikeIfExists"]["s3:prefix"]}
+    if service == "s3":
+        bucket, key = statement["Resource"].split("/", 1)
+        assert bucket == BUCKET
+        return {key}
+    if service == "secretsmanager":
+        return {statement["Resource"].removeprefix(SECRETS)}
+    return set(listed(statement["Resource"]))
