@@ -1,0 +1,49 @@
+"""`trueup`, the operator's command: verbs are registered here, and every failure ends here in one line."""
+
+import io
+import sys
+import traceback
+from collections.abc import Sequence
+
+import typer
+
+from cli import compare, exits, fetch
+from cli.errors import explain, one_line
+
+app = typer.Typer(
+    name="trueup",
+    help="Reconcile what the book believes with what the venues hold.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    epilog="Exit codes: 0 all verified, 1 any break, 2 anything unverified, 64 bad usage (docs/cli.md).",
+)
+app.command("fetch")(fetch.fetch)
+app.command("compare")(compare.compare_files)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Documents are UTF-8 whatever the locale says.
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    command = typer.main.get_command(app)
+    try:
+        result = command.main(
+            args=None if arguments is None else list(arguments), prog_name="trueup", standalone_mode=False
+        )
+    except typer.Abort:
+        return exits.INTERRUPTED
+    except Exception as error:  # noqa: BLE001  # the end of the line: everything becomes one line and a code
+        explained = explain(error)
+        if explained is None:
+            traceback.print_exc()
+            explained = f"internal error, a fault of ours: {type(error).__name__}: {error}", exits.INTERNAL
+        line, code = explained
+        sys.stderr.write(f"trueup: {one_line(line)}\n")
+        return code
+    return result if isinstance(result, int) else exits.OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

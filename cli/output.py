@@ -1,0 +1,50 @@
+"""What is printed: documents for machines, tables for people, and one line for what went wrong."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console, RenderableType
+
+from cli.errors import one_line
+
+
+def print_document(document: Any) -> None:
+    """Print one JSON document, in the order of its format, exact amounts as strings."""
+    _write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def print_line(text: str) -> None:
+    """Print one line to stdout."""
+    _write(text + "\n")
+
+
+def print_table(*parts: RenderableType) -> None:
+    """Print for people. Colour only where a terminal shows it (NO_COLOR is obeyed); 80 columns are enough."""
+    console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
+    with console.capture() as captured:
+        for part in parts:
+            console.print(part)
+    _write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+
+
+def note(text: str) -> None:
+    """Say something on stderr, beside the result."""
+    sys.stderr.write(f"{one_line(text)}\n")
+    sys.stderr.flush()
+
+
+def lines(rows: Iterable[str]) -> str:
+    """Join rows of text for a table's cell."""
+    return "\n".join(rows)
+
+
+def _write(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Who read this has seen enough; the exit code still tells the verdict. Nothing may be flushed into it later.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
