@@ -85,7 +85,13 @@ class _Comparison:
         for wallet in (self.asked | covered) - self.snapshot.wallets.keys():
             unread[wallet] = Reason.INCOMPLETE
         self.reasons.update(unread.values())
-        held_somewhere = {wallet for (wallet, _), holding in venue.items() if _is_something(holding)}
+        held_somewhere = {
+            wallet
+            # The book's sides too: a wallet may be covered by one reading of the book and not by the other.
+            for side in (venue, before, after)
+            for (wallet, _), holding in side.items()
+            if _is_something(holding)
+        }
 
         lines: list[Line] = []
         for key in sorted(venue.keys() | before.keys() | after.keys()):
@@ -109,6 +115,8 @@ class _Comparison:
                 lines.extend(self._compare_key(key, here, was, became))
 
         compared = [w for w, r in self.snapshot.wallets.items() if r is None and w in covered]
+        if not compared and not self.reasons:
+            self.reasons.add(Reason.BOOK_NOT_COVERING if self.snapshot.wallets else Reason.INCOMPLETE)
         if account_reasons or not compared:
             status, worst = UNVERIFIED, None
         else:
