@@ -4,8 +4,8 @@ from typing import Any
 
 from .amounts import MAX_PRODUCT_DIGITS
 from .reading import Malformed, Record
-from .reasons import REASONS, Reason, Severity
-from .report import AccountReport, Failure, Kind, Line, Outcome, PricesUsed, Rule, RunReport
+from .reasons import SEVERITIES, Reason
+from .report import UNVERIFIED, AccountReport, Failure, Kind, Line, Outcome, PricesUsed, Rule, RunReport
 
 
 def read_run_report(document: object, place: str = "report") -> RunReport:
@@ -36,7 +36,7 @@ def read_account_report(document: object, place: str = "report") -> AccountRepor
     return AccountReport(
         run_id=record.optional_text("run_id"),
         account_id=record.slug("account_id"),
-        status=record.text("status"),
+        status=record.choice("status", (UNVERIFIED, *SEVERITIES)),
         verified=record.boolean("verified"),
         reasons=tuple(_word(reason, Reason, at) for at, reason in record.items("reasons")),
         policy_version=record.text("policy_version"),
@@ -47,7 +47,7 @@ def read_account_report(document: object, place: str = "report") -> AccountRepor
 
 def _line(record: Record) -> Line:
     rule = record.optional_raw("rule")
-    kind, severity, reason = (record.optional_text(name) for name in ("kind", "severity", "reason"))
+    kind, reason = record.optional_text("kind"), record.optional_text("reason")
     streak = record.optional_raw("streak")
     return Line(
         wallet=record.optional_text("wallet"),
@@ -62,9 +62,9 @@ def _line(record: Record) -> Line:
         price=record.optional_amount("price"),
         worth=record.optional_amount("worth", MAX_PRODUCT_DIGITS),
         kind=None if kind is None else _word(kind, Kind, record.at("kind")),
-        severity=None if severity is None else Severity[severity],
+        severity=SEVERITIES[record.choice("severity", SEVERITIES)] if record.has("severity") else None,
         rule=None if rule is None else _rule(Record(rule, record.at("rule"))),
-        reason=None if reason is None else REASONS[reason],
+        reason=None if reason is None else _word(reason, Reason, record.at("reason")),
         break_id=record.optional_text("break_id"),
         state=record.optional_text("state"),
         streak=streak,
@@ -75,14 +75,14 @@ def _rule(record: Record) -> Rule:
     return Rule(
         field=record.text("field"),
         limit=record.amount("limit"),
-        origin=record.text("origin"),
+        origin=str(record.raw("origin")),  # names of up to 512 characters in it: longer than a name
         cap_unchecked=record.boolean("cap_unchecked"),
     )
 
 
 def _failure(record: Record) -> Failure:
-    message = record.raw("message")
-    return Failure(record.text("account_id"), record.text("error"), str(message))
+    # The state machine's own words, whatever they are: a failure that cannot be read must not stop a report.
+    return Failure(record.text("account_id"), str(record.raw("error")), str(record.raw("message")))
 
 
 def _word(value: object, words: Any, place: str) -> Any:
