@@ -254,11 +254,15 @@ def read_observation(document: object, place: str = "observation") -> Observatio
     """Read an observation back from evidence; the evidence's digest becomes part of it."""
     record = Record(document, place)
     book, after = record.optional_raw("book"), record.optional_raw("book_after")
+    try:
+        sha256 = digest(document)
+    except TypeError as error:  # a number with a point, which no evidence of ours holds
+        raise Malformed(place, f"is not what was written: {error}") from None
     return Observation(
         snapshot=read_snapshot(record.raw("snapshot"), record.at("snapshot")),
         book=None if book is None else read_book(book, record.at("book")),
         book_after=None if after is None else read_book(after, record.at("book_after")),
-        evidence_sha256=digest(document),
+        evidence_sha256=sha256,
     )
 
 

@@ -10,7 +10,7 @@ from trueup.alerts.publish import Publisher, SnsPublisher
 from trueup.clock import utc_now
 from trueup.config import CompareSettings
 from trueup.domain.compare import compare, unverified
-from trueup.domain.models import read_observation
+from trueup.domain.models import Observation, read_observation
 from trueup.domain.policy import Policy, default_policy
 from trueup.domain.reading import Malformed, Record, digest
 from trueup.domain.reasons import REASON_OF_ERROR, Reason
@@ -120,7 +120,7 @@ class CompareStep:
             failure = failures.get(account_id) or _nothing_written(account_id, manifest)
             if key in observed:
                 try:
-                    observation = read_observation(self.objects.get(key))
+                    observation = self._observation(key, account_id)
                 except Malformed as error:
                     # One unreadable piece of evidence is one unverified account, never the end of the run.
                     failure = Failure(account_id, "Malformed", f"account {account_id}: {key}: {error}")
@@ -143,6 +143,12 @@ class CompareStep:
             venues=manifest.accounts,
             failures=tuple(told),
         )
+
+    def _observation(self, key: str, account_id: str) -> Observation:
+        observation = read_observation(self.objects.get(key))
+        if observation.snapshot.account_id != account_id:
+            raise Malformed("snapshot.account_id", f"is {observation.snapshot.account_id}: another account's evidence")
+        return observation
 
     def _append(self, report: RunReport, account: AccountReport, key: str) -> str:
         return self.audit.append(

@@ -1,12 +1,13 @@
 """Immutable documents: what is too large for a row, written once, compressed, and found by a derived key."""
 
 import gzip
+import zlib
 from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
 from trueup.aws import client, code_of, raising_store_unavailable
-from trueup.domain.reading import canonical_json, parse_json
+from trueup.domain.reading import Malformed, canonical_json, parse_json
 
 
 class Objects(Protocol):
@@ -17,7 +18,7 @@ class Objects(Protocol):
         ...
 
     def get(self, key: str) -> Any | None:
-        """Read a document; None when there is none."""
+        """Read a document; None when there is none. Raises Malformed when the object is no JSON document."""
         ...
 
     def keys(self, prefix: str) -> list[str]:
@@ -60,7 +61,11 @@ class S3Objects:
             if code_of(error) in {"NoSuchKey", "404"}:
                 return None
             raise
-        return parse_json(gzip.decompress(answer["Body"].read()), key)
+        try:
+            text = gzip.decompress(answer["Body"].read())
+        except (gzip.BadGzipFile, EOFError, zlib.error):
+            raise Malformed(key, "is not what was written: no gzip") from None
+        return parse_json(text, key)
 
     @raising_store_unavailable
     def keys(self, prefix: str) -> list[str]:
