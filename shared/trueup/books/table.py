@@ -62,15 +62,15 @@ class TableBook:
         return None if head is None else str(head["version"])
 
     def _read(self, account_id: str, key: str, sha256: str) -> Book:
-        document = self._objects.get(key)
-        if document is None:
-            raise BookUnavailable(f"account {account_id}: the book's object {key} is missing")
-        if digest(document) != sha256:
-            raise BookInvalid(f"account {account_id}: {key} is not what was written; put the book again")
         try:
+            document = self._objects.get(key)
+            if document is None:
+                raise BookUnavailable(f"account {account_id}: the book's object {key} is missing")
             book = read_book(document)
         except Malformed as error:
             raise BookInvalid(f"account {account_id}: {error}; put the book again") from None
+        if digest(document) != sha256:
+            raise BookInvalid(f"account {account_id}: {key} is not what was written; put the book again")
         if book.account_id != account_id:
             raise BookInvalid(f"account {account_id}: {key} is the book of {book.account_id}; put the book again")
         return book
