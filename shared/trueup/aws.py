@@ -6,7 +6,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 from botocore.exceptions import ConnectionError as AwsConnectionError
 
 from trueup.errors import StoreUnavailable
@@ -72,7 +72,7 @@ def raising_store_unavailable(call: Callable[P, R]) -> Callable[P, R]:
             if code_of(error) in _TRANSIENT or status >= 500:
                 raise StoreUnavailable(f"{error.operation_name}: {code_of(error)} ({status}); retried later") from None
             raise
-        except (HTTPClientError, AwsConnectionError) as error:
+        except (HTTPClientError, AwsConnectionError, IncompleteReadError) as error:
             raise StoreUnavailable(f"AWS did not answer: {type(error).__name__}; retried later") from None
 
     return guarded

@@ -8,6 +8,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from trueup.aws import client, code_of, raising_store_unavailable
+from trueup.errors import StoreUnavailable
 from trueup.store.rows import Condition, Row
 
 _write = TypeSerializer().serialize
@@ -47,12 +48,14 @@ class DynamoRows:
                 TransactItems=[{"Put": self._put(row, condition)} for row, condition in puts]
             )
         except ClientError as error:
+            # There are none unless the transaction as such was cancelled.
             reasons = error.response.get("CancellationReasons", [])
-            if code_of(error) == "TransactionCanceledException" and any(
-                reason.get("Code") in {"ConditionalCheckFailed", "TransactionConflict"} for reason in reasons
-            ):
+            codes = {str(reason.get("Code")) for reason in reasons}
+            if codes & {"ConditionalCheckFailed", "TransactionConflict"}:
                 # A conflicting transaction is a condition about to fail: the caller reads again either way.
                 return False
+            if codes & {"ThrottlingError", "ProvisionedThroughputExceeded"}:
+                raise StoreUnavailable(f"TransactWriteItems: {', '.join(sorted(codes - {'None'}))}; retried") from None
             raise
         return True
 
