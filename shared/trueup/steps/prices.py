@@ -6,10 +6,10 @@ from typing import Any
 
 from trueup.clock import utc_now
 from trueup.config import PricesSettings
-from trueup.domain.models import PriceSet
+from trueup.domain.models import PriceSet, prices_document, read_prices
 from trueup.domain.reading import Malformed, Record
 from trueup.domain.run_ids import day_of
-from trueup.errors import ConfigInvalid
+from trueup.errors import ConfigInvalid, VenueResponseInvalid
 from trueup.prices import fetch_prices
 from trueup.steps.fetch import RESERVE_SECONDS
 from trueup.store import keys
@@ -43,7 +43,13 @@ class PricesStep:
 
     def run(self, run_id: str) -> dict[str, Any]:
         """Fetch prices and freeze them for the run. Raises the typed errors of the price source."""
-        self.prices.freeze(run_id, self.fetch())
+        prices = self.fetch()
+        try:
+            # What cannot be read back must not become the run's prices: Compare would do without any.
+            read_prices(prices_document(prices))
+        except Malformed as error:
+            raise VenueResponseInvalid(str(error)) from None
+        self.prices.freeze(run_id, prices)
         return {"run_id": run_id, "object": keys.prices_object(run_id)}
 
 

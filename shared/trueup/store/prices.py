@@ -1,7 +1,7 @@
 """Price sets: one frozen per run, and the last good one behind it."""
 
 from trueup.domain.models import PriceSet, prices_document, read_prices
-from trueup.domain.reading import digest, format_time
+from trueup.domain.reading import Malformed, digest, format_time
 from trueup.domain.report import PricesUsed
 from trueup.store import keys
 from trueup.store.objects import Objects
@@ -35,8 +35,11 @@ class PriceSets:
         return last if last is not None else (None, PricesUsed("none", base))
 
     def _read(self, key: str, origin: str) -> tuple[PriceSet, PricesUsed] | None:
-        document = self._objects.get(key)
-        if document is None:
-            return None
-        prices = read_prices(document)
+        try:
+            document = self._objects.get(key)
+            if document is None:
+                return None
+            prices = read_prices(document)
+        except Malformed:
+            return None  # `prices.origin` of the report says that this set was not used
         return prices, PricesUsed(origin, prices.base, prices.source, prices.as_of, digest(document))

@@ -14,6 +14,8 @@ from trueup.store.objects import Objects
 from trueup.store.rows import Condition, Rows
 
 PRICES_FAILURE = "prices"
+MAX_MESSAGE = 2000
+"""Characters kept of a failure's message: a report holds one for each account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +111,9 @@ class Runs:
 
 
 def _message(cause: str) -> str:
-    """Return the message inside a Lambda's error, or the words the state machine itself used."""
+    """Return the message inside a Lambda's error, or the words the state machine itself used; always writable."""
     try:
-        return str(json.loads(cause)["errorMessage"])
+        message = str(json.loads(cause)["errorMessage"])
     except (ValueError, KeyError, TypeError):
-        return cause
+        message = cause
+    return message[:MAX_MESSAGE].encode(errors="replace").decode()
