@@ -232,6 +232,10 @@ class VenueHttp:
                 response.close()
         except exceptions.SSLError as error:
             raise self._tls_failed(path, error) from None
+        except exceptions.NameResolutionError:
+            raise VenueUnavailable(self.say(path, f"found no host named {shown(self.host)}")) from None
+        except exceptions.NewConnectionError:
+            raise VenueUnavailable(self.say(path, f"found nobody at {shown(self.host)}")) from None
         except exceptions.ConnectTimeoutError:
             raise VenueUnavailable(self.say(path, "got no connection in time")) from None
         except exceptions.TimeoutError:
