@@ -13,7 +13,11 @@ from trueup.domain.report import AccountReport, Kind, Line, RunReport, line_docu
 
 SCHEMA = 1
 MAX_LINES = 20
-"""Lines in one message; the rest is counted. Keeps the message far under SNS's 256 KB."""
+"""Lines in one message; the rest is counted. Keeps the message under SNS's 256 KB."""
+MAX_NAME = 60
+"""Characters of a name in the text; the document has it whole."""
+MAX_SUBJECT = 99
+"""SNS wants a subject of less than 100 characters."""
 
 _WHAT = {
     Kind.SIGN_FLIP: "opposite sides",
@@ -88,13 +92,13 @@ def _worst_first(line: Line) -> tuple[int, Decimal, str, str, str]:
 
 
 def _subject(severity: Severity, account_id: str, venue: str, ranked: Sequence[Line]) -> str:
-    """Return one ASCII line of at most 100 characters: what SNS allows."""
+    """Return one short ASCII line: what SNS allows."""
     first = ranked[0]
-    what = f"{first.asset} {_what(first)}" if first.asset else _what(first)
+    what = f"{_name(first.asset)} {_what(first)}" if first.asset else _what(first)
     more = f" and {len(ranked) - 1} more" if len(ranked) > 1 else ""
     subject = f"[Trueup] {severity.name} {account_id} ({venue}): {what}{more}"
     printable = "".join(letter if " " <= letter <= "~" else "?" for letter in subject)
-    return printable if len(printable) <= 100 else printable[:97] + "..."
+    return printable if len(printable) <= MAX_SUBJECT else printable[: MAX_SUBJECT - 3] + "..."
 
 
 def _what(line: Line) -> str:
@@ -139,9 +143,9 @@ def _paragraph(line: Line, base: str) -> str:
             "  Every wallet answered, and none holds anything, while the book does.\n"
             "  Likely: funds moved, the wrong key or address, or a venue fault."
         )
-    asset = line.asset if line.field == "total" else f"{line.asset} ({line.field})"
+    asset = _name(line.asset) if line.field == "total" else f"{_name(line.asset)} ({line.field})"
     rows = [
-        f"{severity}  {asset} in {line.wallet}: {_what(line)}",
+        f"{severity}  {asset} in {_name(line.wallet)}: {_what(line)}",
         f"  book        {_amount(line.book)}",
         f"  venue       {_amount(line.venue)}",
         f"  difference  {_signed(line.difference)}{_percent(line.relative)}",
@@ -154,6 +158,11 @@ def _paragraph(line: Line, base: str) -> str:
 def money(value: Decimal) -> str:
     """Write an amount of money for people: two places, thousands apart."""
     return f"{value:,.2f}"
+
+
+def _name(text: str | None) -> str:
+    text = text or "-"
+    return text if len(text) <= MAX_NAME else text[: MAX_NAME - 3] + "..."
 
 
 def _amount(value: Decimal | None) -> str:

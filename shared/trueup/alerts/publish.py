@@ -29,13 +29,15 @@ class SnsPublisher:
 
 
 def message(alert: Alert) -> dict[str, Any]:
-    """Return what SNS is given: e-mail subscribers get the text, all machine protocols the JSON document."""
-    document = canonical_json(alert.document)
-    machines = dict.fromkeys(("http", "https", "lambda", "sqs", "firehose"), document)
+    """Return what SNS is given: people get the text, machines the JSON document.
+
+    The document is the default, not one copy for each protocol: all copies together must stay under SNS's 256 KB.
+    """
+    people = {"email": alert.text, "sms": alert.subject}
     return {
         "Subject": alert.subject,
         "MessageStructure": "json",
-        "Message": json.dumps({"default": alert.text, "email": alert.text, **machines}, ensure_ascii=False),
+        "Message": json.dumps({"default": canonical_json(alert.document), **people}, ensure_ascii=False),
         "MessageAttributes": {
             "severity": {"DataType": "String", "StringValue": alert.severity.name},
             "venue": {"DataType": "String", "StringValue": alert.venue},
