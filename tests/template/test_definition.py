@@ -46,6 +46,18 @@ def test_the_linter_does_look_inside_the_definition(deployed: Deployed, tmp_path
     assert _lint(broken, tmp_path)
 
 
+def test_every_state_leads_to_one_that_exists_and_none_is_out_of_reach(deployed: Deployed) -> None:
+    """The linter does not follow the states inside a Map or Parallel."""
+    machines = [it for it in walk(yaml.safe_load(_substituted(deployed))) if isinstance(it, dict) and "StartAt" in it]
+    assert len(machines) > 1
+    for machine in machines:
+        named = {machine["StartAt"]}
+        for state in machine["States"].values():
+            inner = [*state.get("Catch", []), *state.get("Choices", []), state]
+            named |= {it[key] for it in inner for key in ("Next", "Default") if key in it}
+        assert named == machine["States"].keys()
+
+
 def test_the_definition_calls_only_what_the_state_machine_may(deployed: Deployed) -> None:
     resources = {it["Resource"] for it in walk(yaml.safe_load(_substituted(deployed))) if _is_task(it)}
     allowed = {"arn:aws:states:::lambda:invoke", "arn:aws:states:::dynamodb:putItem"}

@@ -137,6 +137,13 @@ def test_only_the_venues_chosen_exist_and_plan_knows_exactly_those(template: dic
         assert parts & resources.keys() == (parts if venue.lower() in chosen else set())
 
 
+@pytest.mark.parametrize("venues", ["mycoinbase,dydxv5", "coinbase2", "xdydx"])
+def test_a_venue_whose_name_only_contains_another_is_not_the_other(template: dict[str, Any], venues: str) -> None:
+    stack = Deployed(template, Venues=venues)
+    assert not stack.holds("CoinbaseChosen")
+    assert not stack.holds("DydxChosen")
+
+
 def test_a_venue_that_was_not_chosen_is_named_nowhere_in_what_is_deployed(template: dict[str, Any]) -> None:
     assert "dydx" not in json.dumps(Deployed(template, Venues="coinbase").resources).lower()
     assert "FetchCoinbase" not in json.dumps(Deployed(template, Venues="dydx").resources)
