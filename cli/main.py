@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
-from cli import compare, exits, fetch
+from cli import compare, exits, fetch, run, runs
 from cli.errors import explain, one_line
 
 app = typer.Typer(
@@ -19,6 +19,8 @@ app = typer.Typer(
 )
 app.command("fetch")(fetch.fetch)
 app.command("compare")(compare.compare_files)
+app.command("run")(run.run)
+app.add_typer(runs.app, name="runs")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

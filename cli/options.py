@@ -12,7 +12,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print a JSON document instea
 StackName = Annotated[
     str, typer.Option("--stack-name", envvar="TRUEUP_STACK", show_default=True, help="The deployed stack.")
 ]
-Region = Annotated[str | None, typer.Option("--region", help="The AWS region; else the one of your AWS settings.")]
+Region = Annotated[
+    str | None,
+    # boto3 itself knows only the second name, the other tools of AWS both.
+    typer.Option("--region", envvar=["AWS_REGION", "AWS_DEFAULT_REGION"], help="The AWS region."),
+]
 Local = Annotated[
     bool, typer.Option("--local", help="Use the local cloud of this folder (`trueup up`) instead of AWS.")
 ]
@@ -34,9 +38,10 @@ def account_id(text: str, field: str = "ACCOUNT") -> str:
 
 def moment(text: str, field: str) -> datetime:
     """Read a time that was typed: RFC 3339, or a day, which begins at midnight UTC."""
-    if len(text) == 10:
+    try:
+        return read_time(text, field)
+    except Malformed:
         return day(text, field)
-    return read_time(text, field)
 
 
 def day(text: str, field: str) -> datetime:

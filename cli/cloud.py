@@ -1,0 +1,106 @@
+"""The deployed stack: found once, then everything in it by name. Works the same against AWS and the local cloud."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from cli.errors import NotThere
+from trueup.aws import client, code_of, use_session
+from trueup.books.table import TableBook
+from trueup.errors import ConfigInvalid
+from trueup.store.accounts import Accounts
+from trueup.store.audit import Audit
+from trueup.store.dynamodb import DynamoRows
+from trueup.store.objects import S3Objects
+from trueup.store.runs import Runs
+from trueup.venues.registry import VENUES
+
+NEEDED_OUTPUTS = ("StateMachineArn", "TableName", "BucketName", "TopicArn", "SecretPrefix", "ScheduleName")
+_READS_ONLY = 0
+"""Retention, for stores that are only read here: nothing is written that could expire."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """A deployed stack by its outputs. Clients come from the session that `connect` chose."""
+
+    stack_name: str
+    outputs: Mapping[str, str]
+
+    def client(self, service: str) -> Any:
+        """Return the client of an AWS service."""
+        return client(service)
+
+    @property
+    def rows(self) -> DynamoRows:
+        """The table."""
+        return DynamoRows(self.outputs["TableName"])
+
+    @property
+    def objects(self) -> S3Objects:
+        """The bucket."""
+        return S3Objects(self.outputs["BucketName"])
+
+    @property
+    def accounts(self) -> Accounts:
+        """The accounts to look at."""
+        return Accounts(self.rows, VENUES)
+
+    @property
+    def book(self) -> TableBook:
+        """The built-in book."""
+        return TableBook(self.rows, self.objects)
+
+    @property
+    def runs(self) -> Runs:
+        """The runs, for reading."""
+        return Runs(self.rows, self.objects, _READS_ONLY)
+
+    @property
+    def audit(self) -> Audit:
+        """The audit, for reading."""
+        return Audit(self.rows, _READS_ONLY)
+
+
+def connect(stack_name: str, *, region: str | None = None, local: bool = False) -> Cloud:
+    """Choose the session all clients come from, and find the stack in it.
+
+    Raises NotThere for a local cloud or a stack that is not there, ConfigInvalid for a stack that is not Trueup's, and
+    botocore's own errors.
+    """
+    use_session(_local_session() if local else boto3.Session(region_name=region))
+    return find_stack(stack_name)
+
+
+def find_stack(stack_name: str) -> Cloud:
+    """Find a deployed stack with the session in use."""
+    try:
+        stacks = client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"]
+    except ClientError as error:
+        if code_of(error) != "ValidationError":
+            raise
+        region = client("cloudformation").meta.region_name
+        raise NotThere(
+            f"there is no stack {stack_name} in {region}; deploy it (sam deploy), or check --stack-name and --region"
+        ) from None
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
+    missing = [name for name in NEEDED_OUTPUTS if name not in outputs]
+    if missing:
+        raise ConfigInvalid(
+            f"the stack {stack_name} has no output {', '.join(missing)}: it is not Trueup's, or not deployed whole"
+        )
+    return Cloud(stack_name, outputs)
+
+
+def _local_session() -> boto3.Session:
+    # Nothing of the local cloud is imported by somebody who works on AWS.
+    from local.cloud import ministack
+    from local.cloud.errors import LocalCloudError
+
+    try:
+        return ministack.attach().session()
+    except LocalCloudError as error:
+        raise NotThere(f"{error}; start it with `trueup up`") from None

@@ -1,0 +1,213 @@
+"""`trueup runs`: what was looked at, and what came of it."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from cli import exits
+from cli.errors import BadInput
+from cli.options import DEFAULT_STACK, AccountId, Json, Local, Region, StackName, account_id, day, moment
+from cli.output import note, print_document, print_line, print_table
+from cli.tables import account_report_table, plain_table, run_report_table, severity_counts, status_text
+from trueup.clock import utc_now
+from trueup.domain.reading import format_time
+from trueup.domain.report import AccountReport, RunReport, account_report_document
+from trueup.domain.report_reading import read_run_report
+from trueup.domain.run_ids import day_of
+from trueup.errors import ConfigInvalid
+from trueup.store import keys
+
+app = typer.Typer(no_args_is_help=False, help="Past runs: list, show one, and the history of an account.")
+_KEYS = {"pk", "sk", "expires_at"}
+
+
+@app.command("list")
+def list_runs(
+    of_day: Annotated[
+        str | None, typer.Option("--day", metavar="DAY", help="A UTC day, 2026-11-22; else today.")
+    ] = None,
+    stack_name: StackName = DEFAULT_STACK,
+    region: Region = None,
+    local: Local = False,
+    as_json: Json = False,
+) -> None:
+    """List the runs of a day."""
+    from cli.cloud import connect
+
+    wanted = utc_now() if of_day is None else day(of_day, "--day")
+    cloud = connect(stack_name, region=region, local=local)
+    name = wanted.date().isoformat()
+    rows = sorted(cloud.runs.of_day(name), key=lambda row: (row["started_at"], row["run_id"]))
+    if as_json:
+        print_document({"day": name, "runs": [_bare(row) for row in rows]})
+    elif rows:
+        headings = ("run", "started", "state", "status", ">accounts", ">lines", "breaks")
+        print_table(plain_table(headings, [_run_cells(row) for row in rows]))
+    else:
+        print_line(f"no run on {name}")
+
+
+@app.command("show")
+def show(
+    run_id: Annotated[str, typer.Argument(metavar="RUN_ID", help="As `trueup runs list` names it.")],
+    account: Annotated[
+        str | None, typer.Option("--account", metavar="ACCOUNT", help="Only this account, with every line.")
+    ] = None,
+    show_all: Annotated[bool, typer.Option("--all", help="Show lines that agree, too.")] = False,
+    stack_name: StackName = DEFAULT_STACK,
+    region: Region = None,
+    local: Local = False,
+    as_json: Json = False,
+) -> None:
+    """Show the report of a run."""
+    from cli.cloud import connect
+
+    _check_run_id(run_id)
+    cloud = connect(stack_name, region=region, local=local)
+    document = cloud.objects.get(keys.report_object(run_id))
+    if document is None:
+        row = cloud.runs.get(run_id)
+        if row is None:
+            raise BadInput(f"RUN_ID: there is no run {run_id}; `trueup runs list --day DAY` names them")
+        note(f"run {run_id} is {row['state']} and has no report (yet)")
+        raise typer.Exit(exits.UNVERIFIED)
+    report = read_run_report(document)
+    if account is None:
+        if as_json:
+            print_document(document)
+        else:
+            print_table(run_report_table(report, show_all=show_all))
+        raise typer.Exit(exits.verdict(report.accounts))
+    part = _account_of(report, account_id(account, "--account"))
+    if part is None:
+        raise BadInput(
+            f"--account: {account} is not in run {run_id}; it has {', '.join(report.venues) or 'no account'}"
+        )
+    _print_account(report, part, as_json=as_json)
+    raise typer.Exit(exits.verdict([part]))
+
+
+@app.command("last")
+def last(
+    account: AccountId,
+    stack_name: StackName = DEFAULT_STACK,
+    region: Region = None,
+    local: Local = False,
+    as_json: Json = False,
+) -> None:
+    """Show the newest report of an account."""
+    from cli.cloud import connect
+
+    name = account_id(account)
+    cloud = connect(stack_name, region=region, local=local)
+    row = cloud.audit.last(name)
+    if row is None:
+        raise BadInput(f"ACCOUNT: there is no report of {name} yet; `trueup accounts list` names the accounts")
+    document = cloud.objects.get(row["object"])
+    if document is None:
+        raise ConfigInvalid(f"account {name}: the report {row['object']} is gone (kept {row['at']}); run again")
+    report = read_run_report(document)
+    part = _account_of(report, name)
+    if part is None:
+        raise ConfigInvalid(f"account {name}: the report {row['object']} does not hold it; it was tampered with")
+    _print_account(report, part, as_json=as_json)
+    if not as_json and not part.verified:
+        verified = cloud.audit.last_verified(name)
+        print_line(
+            "never verified whole yet"
+            if verified is None
+            else f"last verified whole: {verified['at']} (run {verified['run_id']})"
+        )
+    raise typer.Exit(exits.verdict([part]))
+
+
+@app.command("history")
+def history(
+    account: AccountId,
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="TIME", help="A time or a day (UTC); else 24 hours before the end.")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="A time or a day (UTC); else now.")] = None,
+    stack_name: StackName = DEFAULT_STACK,
+    region: Region = None,
+    local: Local = False,
+    as_json: Json = False,
+) -> None:
+    """List the reports of an account between two times."""
+    from cli.cloud import connect
+
+    name = account_id(account)
+    until = utc_now() if end is None else moment(end, "--to")
+    since = until - timedelta(hours=24) if start is None else moment(start, "--from")
+    if since > until:
+        raise BadInput(f"--from: must not be after --to ({format_time(until)})")
+    cloud = connect(stack_name, region=region, local=local)
+    rows = cloud.audit.history(name, since, until)
+    if as_json:
+        between = {"from": format_time(since), "to": format_time(until)}
+        print_document({"account_id": name, **between, "reports": [_bare(row) for row in rows]})
+    elif rows:
+        headings = ("at", "run", "status", "verified", "breaks", "reasons")
+        print_table(plain_table(headings, [_history_cells(row) for row in rows]))
+    else:
+        print_line(f"no report of {name} from {format_time(since)} to {format_time(until)}")
+
+
+def _check_run_id(run_id: str) -> None:
+    try:
+        day_of(run_id)
+    except (ValueError, OverflowError):
+        raise BadInput(f"RUN_ID: must be like 20261122T120000Z or manual-<ULID>, not {run_id[:60]!r}") from None
+
+
+def _account_of(report: RunReport, name: str) -> AccountReport | None:
+    return next((account for account in report.accounts if account.account_id == name), None)
+
+
+def _print_account(report: RunReport, part: AccountReport, *, as_json: bool) -> None:
+    if as_json:
+        print_document(account_report_document(part))
+        return
+    failure = next((failure for failure in report.failures if failure.account_id == part.account_id), None)
+    print_table(
+        Text(f"Run {report.run_id}, compared {format_time(report.compared_at)}"),
+        account_report_table(part, venue=report.venues.get(part.account_id), failure=failure, show_all=True),
+    )
+
+
+def _run_cells(row: dict[str, Any]) -> tuple[str | Text, ...]:
+    counts = row.get("counts")
+    status = status_text(row["status"]) if "status" in row else Text("-")
+    if counts is None:
+        return row["run_id"], _time_of_day(row["started_at"]), row["state"], status, "-", "-", "-"
+    return (
+        row["run_id"],
+        _time_of_day(row["started_at"]),
+        row["state"],
+        status,
+        f"{counts['accounts_verified']}/{counts['accounts']}",
+        f"{counts['lines_verified']}/{counts['lines']}",
+        severity_counts(counts["breaks"]),
+    )
+
+
+def _history_cells(row: dict[str, Any]) -> tuple[str | Text, ...]:
+    return (
+        row["at"],
+        row["run_id"],
+        status_text(row["status"]),
+        "yes" if row["verified"] else "no",
+        severity_counts(row["counts"]["breaks"]),
+        ", ".join(row["reasons"]) or "-",
+    )
+
+
+def _time_of_day(text: str) -> str:
+    return datetime.fromisoformat(text).strftime("%H:%M:%SZ")
+
+
+def _bare(row: dict[str, Any]) -> dict[str, Any]:
+    """Leave out how a row is stored."""
+    return {name: value for name, value in sorted(row.items()) if name not in _KEYS}
