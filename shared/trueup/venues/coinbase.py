@@ -34,6 +34,7 @@ from trueup.venues.protocol import Credential
 VENUE = "coinbase"
 WALLET = "spot"
 ACCOUNTS_PATH = "/api/v3/brokerage/accounts"
+PERMISSIONS_PATH = "/api/v3/brokerage/key_permissions"
 TIME_PATH = "/api/v3/brokerage/time"
 PAGE = 250
 """The vendor's maximum; its default is 49."""
@@ -74,16 +75,22 @@ class Coinbase:
         for name in account.options:
             raise ConfigInvalid(f"{who}: options.{name[:40]}: coinbase has no options")
 
+    def check_credential(self, account: Account, credential: Credential | None) -> None:
+        """Refuse what is not a CDP key file. Raises ConfigInvalid."""
+        _key_of(account, credential)
+
+    def excess_rights(self, account: Account, credential: Credential | None, http: VenueHttp) -> tuple[str, ...] | None:
+        """Ask Coinbase what the key may do. Viewing is all that is needed."""
+        signed = _Signed(http, _key_of(account, credential), self._nonce)
+        reply = signed.get(PERMISSIONS_PATH, {})
+        with http.reading(PERMISSIONS_PATH):
+            record = Record(reply.document, "the answer")
+            return tuple(name for name in ("trade", "transfer") if record.boolean(f"can_{name}"))
+
     def observe(self, account: Account, credential: Credential | None, http: VenueHttp) -> Snapshot:
         """Read every page of accounts. The venue's time is the Date of the first page: nothing read is older."""
         self.check(account)
-        if credential is None:
-            raise ConfigInvalid(f"account {account.account_id}: secret: coinbase needs a key file")
-        try:
-            key = read_key(credential)
-        except KeyRefused as error:
-            raise ConfigInvalid(f"account {account.account_id}: secret: {error}") from None
-        signed = _Signed(http, key, self._nonce)
+        signed = _Signed(http, _key_of(account, credential), self._nonce)
         sums = _Sums()
         venue_time: datetime | None = None
         for number, reply in enumerate(_pages(http, signed)):
@@ -99,6 +106,15 @@ class Coinbase:
             holdings=sums.holdings(),
             venue_time=venue_time,
         )
+
+
+def _key_of(account: Account, credential: Credential | None) -> Key:
+    if credential is None:
+        raise ConfigInvalid(f"account {account.account_id}: secret: coinbase needs a key file")
+    try:
+        return read_key(credential)
+    except KeyRefused as error:
+        raise ConfigInvalid(f"account {account.account_id}: secret: {error}") from None
 
 
 def _pages(http: VenueHttp, signed: "_Signed") -> Iterator[Reply]:

@@ -86,6 +86,13 @@ class Dydx:
                 f'"all" or a list such as [0, 128]'
             )
 
+    def check_credential(self, account: Account, credential: Credential | None) -> None:
+        """There is nothing to check: the address is all it takes."""
+
+    def excess_rights(self, account: Account, credential: Credential | None, http: VenueHttp) -> tuple[str, ...] | None:
+        """An address can do nothing but be looked at."""
+        return ()
+
     def observe(self, account: Account, credential: Credential | None, http: VenueHttp) -> Snapshot:
         """Read all subaccounts, or the chosen ones, then the indexer's height, whose time is the venue's time.
 

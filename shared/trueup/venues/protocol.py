@@ -17,6 +17,20 @@ class Venue(Protocol):
         """Refuse an account this venue cannot read, before anything is sent. Raises ConfigInvalid naming the field."""
         ...
 
+    def check_credential(self, account: Account, credential: Credential | None) -> None:
+        """Refuse a key file this venue cannot use, before anything is sent.
+
+        Raises ConfigInvalid naming the field, never quoting any of it.
+        """
+        ...
+
+    def excess_rights(self, account: Account, credential: Credential | None, http: VenueHttp) -> tuple[str, ...] | None:
+        """Ask what the credential may do beyond reading; None where the venue has no way to tell.
+
+        Raises the typed errors of `trueup.errors`.
+        """
+        ...
+
     def observe(self, account: Account, credential: Credential | None, http: VenueHttp) -> Snapshot:
         """Read everything the account holds, now.
 
