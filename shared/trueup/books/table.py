@@ -7,7 +7,7 @@ from trueup.domain.reading import Malformed, digest, format_time
 from trueup.errors import BookConflict, BookInvalid, BookUnavailable, StoreUnavailable
 from trueup.store import keys
 from trueup.store.objects import Objects
-from trueup.store.rows import ABSENT, Condition, Rows
+from trueup.store.rows import ABSENT, Condition, Row, Rows
 
 
 class TableBook:
@@ -35,11 +35,11 @@ class TableBook:
         except StoreUnavailable as error:
             raise BookUnavailable(f"account {account_id}: the book could not be read ({error})") from None
 
-    def write(self, book: Book, expected_version: str | None) -> Book:
+    def write(self, book: Book, expected_version: str | None, *, record: Row | None = None) -> Book:
         """Make this the current book if the current version is `expected_version` (None: there is none yet).
 
-        The stored book gets the next version number; it is returned. Raises BookConflict when somebody else wrote
-        first, and StoreUnavailable.
+        The stored book gets the next version number; it is returned. A `record` of why is written with it, and gets
+        its version: both or neither. Raises BookConflict when somebody else wrote first, and StoreUnavailable.
         """
         version = str(int(expected_version or "0") + 1)
         book = replace(book, version=version)
@@ -49,7 +49,10 @@ class TableBook:
         pk, sk = keys.book_head(book.account_id)
         row = {"pk": pk, "sk": sk, "version": version, "sha256": sha256, "as_of": format_time(book.as_of)}
         condition = ABSENT if expected_version is None else Condition("equals", "version", expected_version)
-        if not self._rows.put(row, condition):
+        puts: list[tuple[Row, Condition | None]] = [(row, condition)]
+        if record is not None:
+            puts.append(({**record, "version": version}, ABSENT))
+        if not self._rows.put_all(puts):
             raise BookConflict(
                 f"account {book.account_id}: the book is no longer at version {expected_version or 'none'}; "
                 "somebody wrote it meanwhile: look with `trueup book show`, then try again"
