@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
-from cli import compare, exits, fetch, run, runs
+from cli import accounts, book, compare, exits, fetch, run, runs
 from cli.errors import explain, one_line
 
 app = typer.Typer(
@@ -21,6 +21,8 @@ app.command("fetch")(fetch.fetch)
 app.command("compare")(compare.compare_files)
 app.command("run")(run.run)
 app.add_typer(runs.app, name="runs")
+app.add_typer(accounts.app, name="accounts")
+app.add_typer(book.app, name="book")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,12 +1,13 @@
 """Options that several verbs share, so that they are spelt and explained once."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from trueup.domain.amounts import shorten
 from trueup.domain.reading import SLUG, Malformed, read_time
+from trueup.domain.run_ids import day_of
 
 Json = Annotated[bool, typer.Option("--json", help="Print a JSON document instead of a table.")]
 StackName = Annotated[
@@ -25,7 +26,6 @@ AsOf = Annotated[
     typer.Option("--as-of", metavar="TIME", help="When a CSV book was true, such as 2026-11-22T12:00:00Z."),
 ]
 AccountId = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The account's id.")]
-File = Path
 DEFAULT_STACK = "trueup"
 
 
@@ -50,3 +50,11 @@ def day(text: str, field: str) -> datetime:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
         raise Malformed(field, "must be a day such as 2026-11-22 or a time such as 2026-11-22T12:00:00Z") from None
+
+
+def check_run_id(text: str, field: str) -> None:
+    """Check a run's id that was typed."""
+    try:
+        day_of(text)
+    except ValueError:
+        raise Malformed(field, f"must be like 20261122T120000Z or manual-<ULID>, not {shorten(text)}") from None

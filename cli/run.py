@@ -5,6 +5,8 @@ from typing import Annotated
 import typer
 
 from cli import exits
+from cli.cloud import connect
+from cli.follow import follow_run, start_run
 from cli.options import DEFAULT_STACK, Json, Local, Region, StackName
 from cli.output import note, print_document, print_line, print_table
 from cli.tables import run_report_table
@@ -21,9 +23,6 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Start a run over all enabled accounts, follow it, and print the report."""
-    from cli.cloud import connect
-    from cli.follow import follow_run, start_run
-
     cloud = connect(stack_name, region=region, local=local)
     run_id, execution = start_run(cloud)
     if not wait:

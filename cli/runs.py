@@ -7,15 +7,15 @@ import typer
 from rich.text import Text
 
 from cli import exits
+from cli.cloud import connect
 from cli.errors import BadInput
-from cli.options import DEFAULT_STACK, AccountId, Json, Local, Region, StackName, account_id, day, moment
+from cli.options import DEFAULT_STACK, AccountId, Json, Local, Region, StackName, account_id, check_run_id, day, moment
 from cli.output import note, print_document, print_line, print_table
 from cli.tables import account_report_table, plain_table, run_report_table, severity_counts, status_text
 from trueup.clock import utc_now
 from trueup.domain.reading import format_time
 from trueup.domain.report import AccountReport, RunReport, account_report_document
 from trueup.domain.report_reading import read_run_report
-from trueup.domain.run_ids import day_of
 from trueup.errors import ConfigInvalid
 from trueup.store import keys
 
@@ -34,8 +34,6 @@ def list_runs(
     as_json: Json = False,
 ) -> None:
     """List the runs of a day."""
-    from cli.cloud import connect
-
     wanted = utc_now() if of_day is None else day(of_day, "--day")
     cloud = connect(stack_name, region=region, local=local)
     name = wanted.date().isoformat()
@@ -62,9 +60,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show the report of a run."""
-    from cli.cloud import connect
-
-    _check_run_id(run_id)
+    check_run_id(run_id, "RUN_ID")
     cloud = connect(stack_name, region=region, local=local)
     document = cloud.objects.get(keys.report_object(run_id))
     if document is None:
@@ -98,8 +94,6 @@ def last(
     as_json: Json = False,
 ) -> None:
     """Show the newest report of an account."""
-    from cli.cloud import connect
-
     name = account_id(account)
     cloud = connect(stack_name, region=region, local=local)
     row = cloud.audit.last(name)
@@ -136,8 +130,6 @@ def history(
     as_json: Json = False,
 ) -> None:
     """List the reports of an account between two times."""
-    from cli.cloud import connect
-
     name = account_id(account)
     until = utc_now() if end is None else moment(end, "--to")
     since = until - timedelta(hours=24) if start is None else moment(start, "--from")
@@ -153,13 +145,6 @@ def history(
         print_table(plain_table(headings, [_history_cells(row) for row in rows]))
     else:
         print_line(f"no report of {name} from {format_time(since)} to {format_time(until)}")
-
-
-def _check_run_id(run_id: str) -> None:
-    try:
-        day_of(run_id)
-    except (ValueError, OverflowError):
-        raise BadInput(f"RUN_ID: must be like 20261122T120000Z or manual-<ULID>, not {run_id[:60]!r}") from None
 
 
 def _account_of(report: RunReport, name: str) -> AccountReport | None:
