@@ -25,7 +25,9 @@ class Received:
 
 
 def from_envelope(body: str | bytes) -> Received:
-    """Return what is in SNS's own JSON around a notification."""
+    """Return what is in SNS's own JSON around a notification. Raises ValueError or KeyError if it is none."""
     envelope = json.loads(body)
+    if not isinstance(envelope, dict):
+        raise ValueError("not a notification")  # noqa: TRY004 - one kind of error for all that is no notification
     attributes = {name: str(value["Value"]) for name, value in envelope.get("MessageAttributes", {}).items()}
     return Received(envelope.get("Subject"), envelope["Message"], attributes)

@@ -94,7 +94,7 @@ class Values:
             raise TemplateUnsupported(f"{name} is not known to the local deployer") from None
 
     def _arn(self, name: str) -> str:
-        kind = self.template["Resources"][name]["Type"]
+        kind = self.template["Resources"].get(name, {}).get("Type")
         if kind != "AWS::KMS::Key":
             raise TemplateUnsupported(f"the local deployer does not know the ARN of {name}, a {kind}")
         return f"arn:aws:kms:{REGION}:{self.account_id}:key/{self._physical(name)}"
