@@ -71,8 +71,13 @@ def connect(stack_name: str, *, region: str | None = None, local: bool = False) 
     Raises NotThere for a local cloud or a stack that is not there, ConfigInvalid for a stack that is not Trueup's, and
     botocore's own errors.
     """
-    use_session(_local_session() if local else boto3.Session(region_name=region))
+    use_profile(region, local=local)
     return find_stack(stack_name)
+
+
+def use_profile(region: str | None, *, local: bool) -> None:
+    """Choose the session all clients come from: the local cloud's operator, or your AWS settings."""
+    use_session(_local_session() if local else boto3.Session(region_name=region))
 
 
 def find_stack(stack_name: str) -> Cloud:

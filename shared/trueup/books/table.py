@@ -49,10 +49,11 @@ class TableBook:
         pk, sk = keys.book_head(book.account_id)
         row = {"pk": pk, "sk": sk, "version": version, "sha256": sha256, "as_of": format_time(book.as_of)}
         condition = ABSENT if expected_version is None else Condition("equals", "version", expected_version)
-        puts: list[tuple[Row, Condition | None]] = [(row, condition)]
-        if record is not None:
-            puts.append(({**record, "version": version}, ABSENT))
-        if not self._rows.put_all(puts):
+        if record is None:
+            written = self._rows.put(row, condition)
+        else:
+            written = self._rows.put_all([(row, condition), ({**record, "version": version}, ABSENT)])
+        if not written:
             raise BookConflict(
                 f"account {book.account_id}: the book is no longer at version {expected_version or 'none'}; "
                 "somebody wrote it meanwhile: look with `trueup book show`, then try again"
