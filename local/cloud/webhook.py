@@ -32,7 +32,7 @@ class Webhook:
         self._confirmed: set[str] = set()
         self._expected: tuple[str, str] | None = None
         self._server = http.server.ThreadingHTTPServer((_HOST, 0), _handler_of(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
     @property
