@@ -13,11 +13,9 @@ def take_amount(record: Record, field: str) -> Decimal:
     makes no float of it), so nothing is lost on our side.
     """
     value = record.raw(field)
-    if isinstance(value, int | Decimal) and not isinstance(value, bool):
-        value = str(value)
-    if not isinstance(value, str):
+    if not isinstance(value, str | int | Decimal):
         record.fail(field, f"must be an amount, not {describe(value)}")
     try:
-        return parse_amount(value)
+        return parse_amount(str(value))
     except NotAnAmount:
         record.fail(field, "must be a decimal number of at most 40 digits on either side of the point")

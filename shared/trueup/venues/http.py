@@ -293,7 +293,7 @@ class VenueHttp:
             # Not JSON, or not text, is a broken transfer and worth another try; JSON that is not allowed is not.
             broken = error.problem.startswith("is not ")
             raise (VenueUnavailable if broken else VenueResponseInvalid)(
-                self.say(path, f"answered {raw.status}, but {error.place} {error.problem}")
+                self.say(path, f"answered {raw.status}, but {shown(str(error))}")
             ) from None
         return Reply(document, _http_date(raw.headers.get("Date", "")))
 
@@ -330,7 +330,7 @@ class VenueHttp:
         try:
             yield
         except Malformed as error:
-            raise VenueResponseInvalid(self.say(path, f"answered, but {error.place} {error.problem}")) from None
+            raise VenueResponseInvalid(self.say(path, f"answered, but {shown(str(error))}")) from None
 
     def say(self, path: str, what: str) -> str:
         """Open a sentence about a request, for an error: who, what was asked, what came of it."""

@@ -176,6 +176,20 @@ def test_the_same_subaccount_twice_is_refused(dydx: Desk) -> None:
         dydx.observe()
 
 
+def test_a_name_of_the_venues_cannot_spoil_an_error_line(dydx: Desk) -> None:
+    name = "\u202e" + "X" * 400
+    dydx.fail(faults.edited(lambda page: _with_position(page, name)))
+    with pytest.raises(VenueResponseInvalid) as refused:
+        dydx.observe()
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 400
+
+
+def _with_position(page: Any, name: str) -> Any:
+    page["subaccounts"][0]["openPerpetualPositions"] = {name: {}}
+    return page
+
+
 def test_another_subaccount_than_the_chosen_one_is_refused(dydx: Desk) -> None:
     dydx.account = replace(dydx.account, subaccounts=(0,))
     dydx.fail(faults.edited(lambda document: {"subaccount": {**document["subaccount"], "subaccountNumber": 1}}))
@@ -205,6 +219,19 @@ def test_an_answer_from_a_late_replica_is_not_taken_for_now(dydx: Desk, blocks: 
             dydx.observe()
     else:
         assert set(dydx.observe().wallets.values()) == {None}
+
+
+def test_one_late_subaccount_is_enough_to_be_late(dydx: Desk) -> None:
+    dydx.venue.open_subaccount(dydx.caller, 1)
+
+    def delay(document: Any) -> Any:
+        first = document["subaccounts"][0]
+        first["latestProcessedBlockHeight"] = str(int(first["latestProcessedBlockHeight"]) - 100)
+        return document
+
+    dydx.fail(faults.edited(delay))
+    with pytest.raises(VenueUnavailable, match="100 blocks behind"):
+        dydx.observe()
 
 
 def test_without_a_height_nothing_is_known_of_its_age(dydx: Desk) -> None:

@@ -86,19 +86,16 @@ def test_one_connection_serves_a_whole_reading() -> None:
 def counting_server() -> Iterator[tuple[str, list[object]]]:
     connections: list[object] = []
 
-    class Counted(VenueServer):
-        pass
-
-    server = Counted(lambda request: Answer.of_json({}))
+    server = VenueServer(lambda request: Answer.of_json({}))
     server.start()
-    assert server._http is not None
-    real = server._http.process_request
+    http: Any = server._http
+    real = http.process_request
 
     def process(request: Any, address: Any) -> None:
         connections.append(address)
         real(request, address)
 
-    server._http.process_request = process  # type: ignore[method-assign]
+    http.process_request = process
     try:
         yield f"http://127.0.0.1:{server.port}", connections
     finally:
@@ -359,6 +356,15 @@ def test_a_body_that_drips_does_not_outlive_the_budget() -> None:
             http.get(PATH)
     assert time.monotonic() - began < 1
     assert not http.answers[0].complete
+
+
+def test_a_body_that_stops_half_way_does_not_get_the_whole_time_again() -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
+    with raw_server(head, b" ", *[b""] * 1000, every=0.2) as url:  # head and one byte, then silence
+        began = time.monotonic()
+        with pytest.raises(VenueUnavailable, match=r"within 0\.5 s"):
+            client(url, timeout_seconds=0.5).get(PATH)
+    assert time.monotonic() - began < 0.75
 
 
 def test_chunks_are_put_together_and_a_missing_end_is_noticed() -> None:
