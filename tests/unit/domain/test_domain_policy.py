@@ -1,0 +1,207 @@
+"""Policies: read strictly, resolved most specific first, and never with two severities for one break."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.unit.money_kit import policy
+from trueup.domain.policy import Policy, default_policy, read_policy
+from trueup.domain.reading import Malformed
+from trueup.domain.reasons import Severity
+
+ACCOUNT, VENUE, ASSET = "cb-main", "coinbase", "BTC"
+
+
+def refusal(document: Any) -> str:
+    with pytest.raises(Malformed) as refused:
+        read_policy(document, default_policy())
+    message = str(refused.value)
+    assert "\n" not in message
+    return message
+
+
+def test_the_built_in_numbers_are_the_designs() -> None:
+    plain = default_policy()
+    tolerance = plain.tolerance(ACCOUNT, VENUE, ASSET)
+    values = [getattr(tolerance, name).value for name in ("relative", "quantity", "value_floor", "value_cap")]
+    assert values == [Decimal("0.001"), Decimal("1e-8"), 1, 1000]
+    bands = plain.bands(ACCOUNT, VENUE, ASSET)
+    assert (bands.minor_below, bands.major_up_to) == (Decimal("0.05"), Decimal("0.2"))
+    assert (bands.worth_minor_below, bands.worth_major_from, bands.worth_critical_from) == (10, 1000, 10_000)
+    assert bands.unpriced_critical is False
+    timing = plain.timing(ACCOUNT, VENUE)
+    assert (timing.stale_venue_seconds, timing.stale_book_seconds) == (120, 900)
+    assert (timing.clock_skew_seconds, timing.prices_max_age_seconds) == (30, 3600)
+    assert plain.alert_from(ACCOUNT, VENUE, ASSET) is Severity.MAJOR
+
+
+def test_the_deployments_threshold_is_the_defaults_relative_tolerance() -> None:
+    found = default_policy(Decimal("0.02")).tolerance(ACCOUNT, VENUE, ASSET).relative
+    assert (found.value, found.origin) == (Decimal("0.02"), "default")
+
+
+FROM_MOST_SPECIFIC = [
+    ("account:cb-main/asset:BTC", {"accounts": {ACCOUNT: {"assets": {ASSET: "6"}}}}),
+    ("account:cb-main", {"accounts": {ACCOUNT: "5"}}),
+    ("venue:coinbase/asset:BTC", {"venues": {VENUE: {"assets": {ASSET: "4"}}}}),
+    ("venue:coinbase", {"venues": {VENUE: "3"}}),
+    ("asset:BTC", {"assets": {ASSET: "2"}}),
+    ("default", {"default": "1"}),
+]
+
+
+def layered(scopes: list[tuple[str, dict[str, Any]]], field: str) -> dict[str, Any]:
+    """Write one field at several scopes, each with its own number."""
+    section: dict[str, Any] = {}
+
+    def put(into: dict[str, Any], at: dict[str, Any]) -> None:
+        for name, value in at.items():
+            if isinstance(value, str):
+                into.setdefault(name, {})[field] = value
+            else:
+                put(into.setdefault(name, {}), value)
+
+    for _, scope in scopes:
+        put(section, scope)
+    return section
+
+
+@pytest.mark.parametrize("first", range(6), ids=[origin for origin, _ in FROM_MOST_SPECIFIC])
+def test_the_most_specific_scope_wins_whatever_else_is_said(first: int) -> None:
+    found = policy(tolerance=layered(FROM_MOST_SPECIFIC[first:], "quantity")).tolerance(ACCOUNT, VENUE, ASSET)
+    assert found.quantity.origin == FROM_MOST_SPECIFIC[first][0]
+    assert found.quantity.value == 6 - first
+    assert found.relative.origin == "default"
+
+
+def test_timing_has_no_assets_and_resolves_by_account_venue_default() -> None:
+    timing = {
+        "default": {"stale_book_seconds": 1},
+        "venues": {VENUE: {"stale_book_seconds": 2}},
+        "accounts": {ACCOUNT: {"stale_book_seconds": 3}},
+    }
+    found = policy(timing=timing)
+    assert found.timing(ACCOUNT, VENUE).stale_book_seconds == 3
+    assert found.timing("cb-other", VENUE).stale_book_seconds == 2
+    assert found.timing("cb-other", "dydx").stale_book_seconds == 1
+
+
+@pytest.mark.parametrize("place", [{"assets": {"BTC": {}}}, {"venues": {VENUE: {"assets": {"BTC": {}}}}}])
+def test_assets_under_timing_are_refused_and_not_quietly_ignored(place: dict[str, Any]) -> None:
+    assert "assets: is not a field here" in refusal({"timing": place})
+
+
+def test_alerts_resolve_by_scope_too() -> None:
+    found = policy(
+        alerts={
+            "default": {"alert_from": "CRITICAL"},
+            "assets": {"DOGE": {"alert_from": "MINOR"}},
+            "accounts": {ACCOUNT: {"alert_from": "MAJOR"}},
+        }
+    )
+    assert found.alert_from("cb-other", VENUE, "BTC") is Severity.CRITICAL
+    assert found.alert_from("cb-other", VENUE, "DOGE") is Severity.MINOR
+    assert found.alert_from("cb-other", VENUE, None) is Severity.CRITICAL
+    assert found.alert_from(ACCOUNT, VENUE, "DOGE") is Severity.MAJOR
+
+
+def test_what_a_file_does_not_say_stays_as_it_was() -> None:
+    base = policy(tolerance={"default": {"relative": "0.5"}, "assets": {"BTC": {"quantity": "3"}}})
+    found = read_policy({"tolerance": {"assets": {"BTC": {"value_cap": "7"}}}}, base).tolerance(ACCOUNT, VENUE, "BTC")
+    assert (found.relative.value, found.quantity.value, found.value_cap.value) == (Decimal("0.5"), 3, 7)
+
+
+def test_an_empty_file_changes_nothing_not_even_the_version() -> None:
+    assert read_policy({}, default_policy()) == default_policy()
+    assert read_policy({"tolerance": None, "alerts": {"default": None}}, default_policy()) == default_policy()
+
+
+def test_the_version_tells_policies_apart_and_not_the_way_they_are_written() -> None:
+    one = policy(tolerance={"default": {"relative": "0.0020", "value_cap": 5}})
+    same = policy(tolerance={"default": {"value_cap": "5.0", "relative": "2e-3"}})
+    other = policy(tolerance={"default": {"relative": "0.003", "value_cap": "5"}})
+    assert one.version == same.version != other.version
+    assert len(one.version) == 12
+
+
+def test_whole_numbers_of_yaml_are_exact_and_taken() -> None:
+    found = policy(tolerance={"default": {"value_cap": 500}}, timing={"default": {"stale_book_seconds": "60"}})
+    assert found.tolerance(ACCOUNT, VENUE, ASSET).value_cap.value == 500
+    assert found.timing(ACCOUNT, VENUE).stale_book_seconds == 60
+
+
+@pytest.mark.parametrize(
+    ("document", "problem"),
+    [
+        ([], "policy: must be an object, not a list"),
+        ({"tolerence": {}}, "policy.tolerence: is not a field here; known: alerts, severity, timing, tolerance"),
+        ({"tolerance": []}, "policy.tolerance: must be an object"),
+        ({"tolerance": {"relative": "0.1"}}, "policy.tolerance.relative: is not a field here"),
+        ({"tolerance": {"default": {"relativ": "1"}}}, "policy.tolerance.default.relativ: is not a field here"),
+        ({"tolerance": {"default": "0.1"}}, "policy.tolerance.default: must be an object, not a string"),
+        ({"tolerance": {"default": {"relative": 0.1}}}, "policy.tolerance.default.relative: must be a string such as"),
+        ({"tolerance": {"default": {"relative": True}}}, "policy.tolerance.default.relative: must be a string"),
+        ({"tolerance": {"default": {"relative": "-0.1"}}}, "policy.tolerance.default.relative: must not be negative"),
+        ({"tolerance": {"default": {"relative": -1}}}, "policy.tolerance.default.relative: must not be negative"),
+        ({"tolerance": {"default": {"relative": "NaN"}}}, "policy.tolerance.default.relative: must be a decimal"),
+        ({"tolerance": {"default": {"value_cap": 10**40}}}, "policy.tolerance.default.value_cap: must have at most 40"),
+        ({"tolerance": {"default": {"value_cap": 10**5000}}}, "policy.tolerance.default.value_cap: must have at most"),
+        ({"tolerance": {"assets": ["BTC"]}}, "policy.tolerance.assets: must be an object, not a list"),
+        ({"tolerance": {"assets": {"": {}}}}, "policy.tolerance.assets: must not be empty"),
+        (
+            {"tolerance": {"venues": {"dydx": {"assets": {"BTC": {"x": 1}}}}}},
+            "policy.tolerance.venues.dydx.assets.BTC.x",
+        ),
+        (
+            {"tolerance": {"venues": {"dydx": {"accounts": {}}}}},
+            "policy.tolerance.venues.dydx.accounts: is not a field",
+        ),
+        ({"severity": {"default": {"unpriced_critical": "yes"}}}, "policy.severity.default.unpriced_critical: must be"),
+        (
+            {"timing": {"default": {"stale_book_seconds": 0}}},
+            "policy.timing.default.stale_book_seconds: must be a whole",
+        ),
+        ({"timing": {"default": {"stale_book_seconds": 604_801}}}, "policy.timing.default.stale_book_seconds: must be"),
+        ({"timing": {"default": {"stale_book_seconds": True}}}, "policy.timing.default.stale_book_seconds: must be"),
+        ({"timing": {"default": {"stale_book_seconds": "15 min"}}}, "policy.timing.default.stale_book_seconds: must"),
+        ({"timing": {"default": {"stale_book_seconds": "9" * 50}}}, "policy.timing.default.stale_book_seconds: must"),
+        ({"alerts": {"default": {"alert_from": "OK"}}}, "policy.alerts.default.alert_from: must be one of MINOR"),
+        ({"alerts": {"default": {"alert_from": "major"}}}, "policy.alerts.default.alert_from: must be one of MINOR"),
+        ({"alerts": {"default": {"alert_from": 2}}}, "policy.alerts.default.alert_from: must be a string"),
+    ],
+)
+def test_a_mistake_in_a_policy_is_named_with_its_place(document: Any, problem: str) -> None:
+    assert refusal(document).startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("severity", "where"),
+    [
+        ({"default": {"minor_below": "0.21"}}, "default"),
+        ({"default": {"major_up_to": "0.049"}}, "default"),
+        ({"default": {"worth_minor_below": "1001"}}, "default"),
+        ({"default": {"worth_major_from": "10001"}}, "default"),
+        ({"assets": {"BTC": {"worth_critical_from": "999"}}}, "asset:BTC"),
+        ({"venues": {VENUE: {"minor_below": "0.3"}}}, "venue:coinbase"),
+        ({"accounts": {ACCOUNT: {"assets": {"BTC": {"minor_below": "0.3"}}}}}, "account:cb-main/asset:BTC"),
+    ],
+)
+def test_bands_that_overlap_are_refused(severity: dict[str, Any], where: str) -> None:
+    assert refusal({"severity": severity}).startswith(f"policy.severity ({where}): ")
+
+
+def test_bands_that_only_overlap_where_two_scopes_meet_are_refused() -> None:
+    # Each is fine with the defaults. For BTC at coinbase, MAJOR would begin at 5,000 and CRITICAL at 3,000.
+    severity = {"venues": {VENUE: {"worth_major_from": "5000"}}, "assets": {"BTC": {"worth_critical_from": "3000"}}}
+    assert refusal({"severity": severity}).startswith("policy.severity (venue:coinbase/asset:BTC): ")
+
+
+def test_bands_that_touch_are_fine() -> None:
+    policy(severity={"default": {"minor_below": "0.2", "worth_minor_below": "1000", "worth_critical_from": "1000"}})
+
+
+def test_a_field_nobody_defines_is_a_programming_error() -> None:
+    with pytest.raises(KeyError):
+        default_policy().resolve("tolerance", "relativ", ACCOUNT, VENUE, ASSET)
+    assert isinstance(default_policy(), Policy)
