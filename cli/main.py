@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
-from cli import accounts, book, compare, exits, fetch, run, runs
+from cli import accounts, book, compare, demo, doctor, exits, fetch, run, runs, up
 from cli.errors import explain, one_line
 
 app = typer.Typer(
@@ -17,9 +17,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     epilog="Exit codes: 0 all verified, 1 any break, 2 anything unverified, 64 bad usage (docs/cli.md).",
 )
+app.command("demo")(demo.demo)
+app.command("up")(up.up)
+app.command("down")(up.down)
 app.command("fetch")(fetch.fetch)
 app.command("compare")(compare.compare_files)
 app.command("run")(run.run)
+app.command("doctor")(doctor.doctor)
 app.add_typer(runs.app, name="runs")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(book.app, name="book")

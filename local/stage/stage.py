@@ -67,8 +67,7 @@ def stage(
             parameters={
                 "PricesBaseUrl": coinbase.url,
                 "ScheduleState": "ENABLED" if scheduled else "DISABLED",
-                "ReconciliationIntervalSeconds": "60" if scheduled else "300",
-                "ReconciliationMaxRetries": "1" if scheduled else "3",
+                "ReconciliationIntervalSeconds": "120" if scheduled else "300",
             },
             progress=progress,
         )
