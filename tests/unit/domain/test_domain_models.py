@@ -1,0 +1,471 @@
+"""Accounts, snapshots, books, prices and evidence: what is written is read back, and nothing doubtful is read."""
+
+import copy
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.money_kit import NOON, book, holding, prices, snapshot
+from trueup.domain.amounts import plain
+from trueup.domain.models import (
+    Account,
+    Book,
+    Holding,
+    Observation,
+    Pending,
+    PriceSet,
+    Snapshot,
+    account_document,
+    book_document,
+    check_base_url,
+    observation_document,
+    prices_document,
+    read_account,
+    read_book,
+    read_observation,
+    read_prices,
+    read_snapshot,
+    snapshot_document,
+)
+from trueup.domain.reading import Malformed, canonical_json, digest, parse_json
+from trueup.domain.reasons import Reason
+
+QUICK = settings(max_examples=60, derandomize=True, deadline=None)
+VENUES = ("coinbase", "dydx")
+
+ACCOUNT: dict[str, Any] = {"account_id": "cb-main", "venue": "coinbase"}
+SNAPSHOT: dict[str, Any] = {
+    "account_id": "cb-main",
+    "venue": "coinbase",
+    "observed_at": "2026-11-22T12:00:00.123Z",
+    "wallets": {"spot": "complete", "earn": "failed: permission_denied"},
+    "holdings": [
+        {
+            "wallet": "spot",
+            "asset": "BTC",
+            "venue_asset": "BTC",
+            "price_asset": "BTC",
+            "total": "1.25",
+            "available": "1.23",
+            "held": "0.02",
+        }
+    ],
+    "pending": [
+        {
+            "wallet": "spot",
+            "asset": "USDC",
+            "quantity": "-500",
+            "applied": False,
+            "kind": "withdrawal",
+            "reference": "w-1",
+            "since": "2026-11-22T11:00:00Z",
+        }
+    ],
+}
+BOOK: dict[str, Any] = {
+    "account_id": "cb-main",
+    "as_of": "2026-11-22T11:59:58Z",
+    "version": "41",
+    "wallets": ["spot"],
+    "holdings": [{"wallet": "spot", "asset": "BTC", "total": "1.25", "held": "0.02"}],
+    "pending": [],
+}
+PRICES: dict[str, Any] = {
+    "base": "USD",
+    "as_of": "2026-11-22T12:00:00Z",
+    "source": "coinbase",
+    "prices": {"BTC": "97000.5", "ETH": "3400"},
+}
+
+
+def read_any_account(document: object) -> Account:
+    return read_account(document, VENUES)
+
+
+READERS = {
+    "account": (read_any_account, ACCOUNT),
+    "snapshot": (read_snapshot, SNAPSHOT),
+    "book": (read_book, BOOK),
+    "prices": (read_prices, PRICES),
+}
+
+
+def refusal(name: str, document: object) -> str:
+    with pytest.raises(Malformed) as refused:
+        READERS[name][0](document)
+    message = str(refused.value)
+    assert "\n" not in message
+    return message
+
+
+def changed(document: dict[str, Any], path: tuple[Any, ...], value: Any) -> dict[str, Any]:
+    document = copy.deepcopy(document)
+    at: Any = document
+    for step in path[:-1]:
+        at = at[step]
+    if value is REMOVED:
+        del at[path[-1]]
+    else:
+        at[path[-1]] = value
+    return document
+
+
+REMOVED = object()
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_the_designs_own_example_is_read(name: str) -> None:
+    reader, document = READERS[name]
+    reader(document)
+    reader(parse_json(canonical_json(document), name))
+
+
+def test_a_snapshot_says_what_it_holds_and_which_wallets_are_complete() -> None:
+    found = read_snapshot(SNAPSHOT)
+    assert found.wallets == {"spot": None, "earn": Reason.PERMISSION_DENIED}
+    assert found.holdings == (
+        Holding("spot", "BTC", Decimal("1.25"), Decimal("1.23"), Decimal("0.02"), None, "BTC", "BTC"),
+    )
+    assert found.pending[0].quantity == -500
+    assert found.observed_at == datetime(2026, 11, 22, 12, 0, 0, 123_000, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        *(("account", field) for field in ("account_id", "venue")),
+        *(("snapshot", field) for field in ("account_id", "venue", "observed_at", "wallets", "holdings")),
+        *(("book", field) for field in ("account_id", "as_of", "version", "wallets", "holdings")),
+        *(("prices", field) for field in ("base", "as_of", "source", "prices")),
+    ],
+)
+def test_a_required_field_that_is_missing_or_null_is_named(name: str, field: str) -> None:
+    assert refusal(name, changed(READERS[name][1], (field,), REMOVED)) == f"{name}.{field}: is missing"
+    assert refusal(name, changed(READERS[name][1], (field,), None)).startswith(f"{name}.{field}: must be")
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_an_unknown_field_is_refused(name: str) -> None:
+    assert refusal(name, READERS[name][1] | {"note": "x"}).startswith(f"{name}.note: is not a field here")
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "value", "problem"),
+    [
+        ("account", ("venue",), "kraken", "account.venue: must be one of coinbase, dydx; not 'kraken'"),
+        ("account", ("account_id",), "CB", "account.account_id: must be lower-case"),
+        ("account", ("enabled",), "yes", "account.enabled: must be true or false"),
+        ("account", ("subaccounts",), "some", 'account.subaccounts: must be "all" or a list'),
+        ("account", ("subaccounts",), [], 'account.subaccounts: must be "all" or a list'),
+        ("account", ("subaccounts",), [-1], "account.subaccounts: must hold whole numbers from 0 to 128000"),
+        ("account", ("subaccounts",), [128_001], "account.subaccounts: must hold whole numbers"),
+        ("account", ("subaccounts",), [True], "account.subaccounts: must hold whole numbers"),
+        ("account", ("subaccounts",), ["0"], "account.subaccounts: must hold whole numbers"),
+        ("account", ("subaccounts",), [0, 0], "account.subaccounts: must not repeat a number"),
+        ("account", ("wallets",), "spot", "account.wallets: must be a list"),
+        ("account", ("wallets",), ["spot", "spot"], "account.wallets: must not repeat a name"),
+        ("account", ("wallets",), ["spot", 1], "account.wallets[1]: must be a string"),
+        ("account", ("base_url",), "http://api.coinbase.com", "account.base_url: must be https"),
+        ("account", ("options",), [], "account.options: must be an object"),
+        ("account", ("options",), {"x": Decimal("1.5")}, "account.options.x: must hold text, whole numbers"),
+        ("account", ("options",), {"x": ["\ud800"]}, "account.options.x[0]: holds half a character"),
+        ("snapshot", ("wallets", "earn"), "failed", None),
+        ("snapshot", ("wallets", "earn"), "done", 'snapshot.wallets.earn: must be "complete" or "failed: <reason>"'),
+        ("snapshot", ("wallets", "earn"), None, "snapshot.wallets.earn: must be a string, not null"),
+        ("snapshot", ("wallets",), ["spot"], "snapshot.wallets: must be an object, not a list"),
+        ("snapshot", ("holdings", 0, "total"), 1.25, "snapshot.holdings[0].total: must be a string"),
+        ("snapshot", ("holdings", 0, "total"), Decimal("1.25"), "snapshot.holdings[0].total: must be a string"),
+        ("snapshot", ("holdings", 0, "total"), None, "snapshot.holdings[0].total: must be a string"),
+        ("snapshot", ("holdings", 0, "total"), "NaN", "snapshot.holdings[0].total: must be a decimal number"),
+        ("snapshot", ("holdings", 0, "held"), 0, "snapshot.holdings[0].held: must be a string"),
+        ("snapshot", ("holdings", 0, "total"), REMOVED, "snapshot.holdings[0].total: is missing"),
+        ("snapshot", ("holdings", 0, "free"), "1", "snapshot.holdings[0].free: is not a field here"),
+        (
+            "snapshot",
+            ("holdings", 0, "wallet"),
+            "funding",
+            "snapshot.holdings[0].wallet: is not among snapshot.wallets",
+        ),
+        ("snapshot", ("holdings", 0), "BTC", "snapshot.holdings[0]: must be an object"),
+        ("snapshot", ("pending", 0, "wallet"), "funding", "snapshot.pending[0].wallet: is not among snapshot.wallets"),
+        ("snapshot", ("pending", 0, "applied"), REMOVED, "snapshot.pending[0].applied: is missing"),
+        ("snapshot", ("pending", 0, "applied"), "no", "snapshot.pending[0].applied: must be true or false"),
+        ("snapshot", ("pending", 0, "quantity"), 5, "snapshot.pending[0].quantity: must be a string"),
+        ("snapshot", ("venue_time",), "noon", "snapshot.venue_time: must be a time"),
+        ("book", ("wallets",), ["spot", "spot"], "book.wallets: must not repeat a name"),
+        ("book", ("holdings", 0, "wallet"), "earn", "book.holdings[0].wallet: is not among book.wallets: spot"),
+        ("book", ("holdings", 0, "venue_asset"), "XBT", "book.holdings[0].venue_asset: is not a field here"),
+        ("book", ("version",), 41, "book.version: must be a string"),
+        ("prices", ("prices", "BTC"), "0", "prices.prices.BTC: must be above zero"),
+        ("prices", ("prices", "BTC"), "-1", "prices.prices.BTC: must be above zero"),
+        ("prices", ("prices", "BTC"), "-0", "prices.prices.BTC: must be above zero"),
+        ("prices", ("prices", "BTC"), 97000.5, "prices.prices.BTC: must be a string"),
+        ("prices", ("prices", "BTC"), None, "prices.prices.BTC: must be a string"),
+        ("prices", ("prices",), [], "prices.prices: must be an object"),
+    ],
+)
+def test_a_doubtful_value_is_refused_and_its_place_named(name: str, path: Any, value: Any, problem: str | None) -> None:
+    document = changed(READERS[name][1], path, value)
+    if problem is None:
+        READERS[name][0](document)
+    else:
+        assert refusal(name, document).startswith(problem)
+
+
+@pytest.mark.parametrize("name", ["snapshot", "book"])
+def test_two_amounts_for_one_thing_are_refused(name: str) -> None:
+    document = changed(READERS[name][1], ("holdings",), READERS[name][1]["holdings"] * 2)
+    assert refusal(name, document) == (f"{name}.holdings[1]: repeats spot 'BTC': one holding for each wallet and asset")
+
+
+@pytest.mark.parametrize("name", ["snapshot", "book"])
+def test_a_reference_may_stand_only_once_on_a_side(name: str) -> None:
+    item = SNAPSHOT["pending"][0]
+    document = changed(READERS[name][1], ("pending",), [item, item | {"asset": "BTC"}])
+    assert refusal(name, document) == f"{name}.pending[1].reference: repeats 'w-1'"
+
+
+def test_items_without_a_reference_may_be_many() -> None:
+    item = SNAPSHOT["pending"][0] | {"reference": None}
+    assert len(read_snapshot(SNAPSHOT | {"pending": [item, item]}).pending) == 2
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"), [("failed: new_reason", Reason.INCOMPLETE), ("failed:", Reason.INCOMPLETE)]
+)
+def test_a_wallet_that_failed_for_a_reason_we_do_not_know_is_incomplete(state: str, reason: Reason) -> None:
+    assert read_snapshot(changed(SNAPSHOT, ("wallets", "earn"), state)).wallets["earn"] is reason
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("https://api.coinbase.com", "https://api.coinbase.com"),
+        ("https://api.coinbase.com/", "https://api.coinbase.com"),
+        ("https://example.test:8443/base", "https://example.test:8443/base"),
+        ("http://127.0.0.1:9000", "http://127.0.0.1:9000"),
+        ("http://127.5.5.5", "http://127.5.5.5"),
+        ("http://[::1]:9000", "http://[::1]:9000"),
+        ("http://localhost:9000/", "http://localhost:9000"),
+    ],
+)
+def test_https_anywhere_and_http_to_this_machine_are_addresses(url: str, kept: str) -> None:
+    assert check_base_url(url) == kept
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://api.coinbase.com",
+        "http://127.0.0.1.evil.test",
+        "http://localhost.evil.test",
+        "http://10.0.0.1",
+        "ftp://127.0.0.1",
+        "file:///etc/passwd",
+        "https://",
+        "https://user:pass@api.coinbase.com",
+        "https://user@api.coinbase.com",
+        "https://api.coinbase.com?x=1",
+        "https://api.coinbase.com#x",
+        "api.coinbase.com",
+        "",
+        "https://[::1",
+    ],
+)
+def test_anything_else_is_no_address(url: str) -> None:
+    with pytest.raises(ValueError):
+        check_base_url(url)
+
+
+# -- there and back ------------------------------------------------------------------------------------------------
+
+NAMES = st.text(alphabet=st.characters(categories=["Lu", "Ll", "Nd", "So"]), min_size=1, max_size=8)
+SLUGS = st.from_regex(r"[a-z0-9][a-z0-9-]{0,20}", fullmatch=True)
+AMOUNTS = st.builds(
+    lambda digits, places: Decimal(digits).scaleb(-places), st.integers(-(10**27), 10**27), st.integers(0, 27)
+)
+TIMES = st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.just(UTC)).map(  # noqa: DTZ001
+    lambda moment: moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+)
+OPTIONAL_AMOUNTS = st.none() | AMOUNTS
+WALLETS = ("spot", "earn", "perp/0")
+
+
+def holdings_of(kind: str) -> st.SearchStrategy[tuple[Holding, ...]]:
+    venue_only = {
+        "venue_asset": st.none() | NAMES,
+        "unmapped": st.booleans(),
+    }
+    return st.lists(
+        st.builds(
+            Holding,
+            wallet=st.sampled_from(WALLETS),
+            asset=NAMES,
+            total=AMOUNTS,
+            available=OPTIONAL_AMOUNTS,
+            held=OPTIONAL_AMOUNTS,
+            borrowed=OPTIONAL_AMOUNTS,
+            price_asset=st.none() | NAMES,
+            **(venue_only if kind == "venue" else {"venue_asset": st.none(), "unmapped": st.just(False)}),
+        ),
+        max_size=4,
+        unique_by=lambda item: (item.wallet, item.asset),
+    ).map(tuple)
+
+
+PENDING = st.lists(
+    st.builds(
+        Pending,
+        wallet=st.sampled_from(WALLETS),
+        asset=NAMES,
+        quantity=AMOUNTS,
+        applied=st.booleans(),
+        kind=st.none() | NAMES,
+        reference=NAMES,
+        since=st.none() | TIMES,
+    ),
+    max_size=3,
+    unique_by=lambda item: item.reference,
+).map(tuple)
+SNAPSHOTS = st.builds(
+    Snapshot,
+    account_id=SLUGS,
+    venue=NAMES,
+    observed_at=TIMES,
+    wallets=st.fixed_dictionaries(dict.fromkeys(WALLETS, st.none() | st.sampled_from(Reason))),
+    holdings=holdings_of("venue"),
+    pending=PENDING,
+    venue_time=st.none() | TIMES,
+)
+BOOKS = st.builds(
+    Book,
+    account_id=SLUGS,
+    as_of=TIMES,
+    version=NAMES,
+    wallets=st.permutations(WALLETS).map(tuple),
+    holdings=holdings_of("book"),
+    pending=PENDING,
+)
+PRICE_SETS = st.builds(
+    PriceSet,
+    base=NAMES,
+    as_of=TIMES,
+    source=NAMES,
+    prices=st.dictionaries(NAMES, AMOUNTS.map(abs).filter(bool), max_size=4),
+)
+ACCOUNTS = st.builds(
+    Account,
+    account_id=SLUGS,
+    venue=st.sampled_from(VENUES),
+    enabled=st.booleans(),
+    secret=st.none() | NAMES,
+    address=st.none() | NAMES,
+    subaccounts=st.none()
+    | st.sets(st.integers(0, 128_000), min_size=1, max_size=3).map(lambda found: tuple(sorted(found))),
+    wallets=st.none() | st.permutations(WALLETS).map(tuple),
+    base_url=st.none() | st.just("https://example.test"),
+    options=st.dictionaries(
+        NAMES, st.none() | st.booleans() | st.integers(0, 9) | NAMES | st.lists(NAMES, max_size=2), max_size=2
+    ),
+)
+
+
+def travelled(document: Any) -> Any:
+    return parse_json(canonical_json(document).encode(), "document")
+
+
+@QUICK
+@given(ACCOUNTS)
+def test_an_account_written_is_read_back_the_same(account: Account) -> None:
+    assert read_any_account(travelled(account_document(account))) == account
+
+
+@QUICK
+@given(SNAPSHOTS)
+def test_a_snapshot_written_is_read_back_the_same(found: Snapshot) -> None:
+    assert read_snapshot(travelled(snapshot_document(found))) == found
+
+
+@QUICK
+@given(BOOKS)
+def test_a_book_written_is_read_back_the_same(found: Book) -> None:
+    assert read_book(travelled(book_document(found))) == found
+
+
+@QUICK
+@given(PRICE_SETS)
+def test_prices_written_are_read_back_the_same(found: PriceSet) -> None:
+    assert read_prices(travelled(prices_document(found))) == found
+
+
+@QUICK
+@given(SNAPSHOTS, st.none() | BOOKS, st.none() | BOOKS)
+def test_an_observation_written_is_read_back_the_same(found: Snapshot, before: Book | None, after: Book | None) -> None:
+    document = observation_document(
+        "20261122T120000Z", Observation(found, before, after), NOON, NOON, [{"path": "/x", "body": "…"}]
+    )
+    read = read_observation(travelled(document))
+    assert (read.snapshot, read.book, read.book_after) == (found, before, after)
+    assert read.evidence_sha256 == digest(document)
+
+
+def test_the_written_account_has_exactly_the_documented_fields() -> None:
+    assert list(account_document(read_any_account(ACCOUNT))) == [
+        "account_id",
+        "venue",
+        "enabled",
+        "secret",
+        "address",
+        "subaccounts",
+        "wallets",
+        "base_url",
+        "options",
+    ]
+    assert account_document(read_any_account(ACCOUNT))["subaccounts"] == "all"
+    assert account_document(read_any_account(ACCOUNT | {"subaccounts": [128, 0]}))["subaccounts"] == [0, 128]
+
+
+def test_amounts_are_written_plain() -> None:
+    found = snapshot(holding("BTC", "1.2500", held="1E-8", available="0E+3", borrowed="-0.0"))
+    (written,) = snapshot_document(found)["holdings"]
+    assert written == {
+        "wallet": "spot",
+        "asset": "BTC",
+        "total": "1.25",
+        "available": "0",
+        "held": "0.00000001",
+        "borrowed": "0",
+    }
+
+
+def test_evidence_is_bound_to_every_byte_of_itself() -> None:
+    def evidence(answer: str) -> str | None:
+        document = observation_document("r", Observation(snapshot(), book(), book()), NOON, NOON, [{"body": answer}])
+        return read_observation(document).evidence_sha256
+
+    assert evidence("a") == evidence("a") != evidence("b")
+
+
+def test_evidence_with_a_number_we_never_write_is_refused() -> None:
+    document = observation_document(
+        "r", Observation(snapshot(), book(), book()), NOON, NOON, [{"status": Decimal("1.5")}]
+    )
+    with pytest.raises(Malformed, match="observation: is not what was written"):
+        read_observation(document)
+
+
+@pytest.mark.parametrize("part", ["snapshot", "book", "book_after"])
+def test_a_fault_inside_evidence_is_named_with_its_place(part: str) -> None:
+    document = observation_document("r", Observation(snapshot(), book(), book()), NOON, NOON, [])
+    document[part]["holdings"] = [{"wallet": "spot"}]
+    with pytest.raises(Malformed, match=rf"observation\.{part}\.holdings\[0\]\.asset: is missing"):
+        read_observation(document)
+
+
+def test_prices_are_written_in_order_of_the_assets() -> None:
+    assert list(prices_document(prices({"ETH": "1", "BTC": "2"}))["prices"]) == ["BTC", "ETH"]
+    assert plain(read_prices(PRICES).prices["BTC"]) == "97000.5"
