@@ -1,0 +1,327 @@
+"""Reports: exactly the documented fields, plain amounts, the same bytes for the same facts, and read back whole."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.unit.money_kit import NOON, book, holding, judge, later, policy, prices, snapshot
+from trueup.domain.compare import unverified
+from trueup.domain.policy import default_policy
+from trueup.domain.reading import Malformed, canonical_json, parse_json
+from trueup.domain.reasons import Reason
+from trueup.domain.report import (
+    AccountReport,
+    Failure,
+    PricesUsed,
+    RunReport,
+    account_report_document,
+    counts,
+    gross_worth,
+    run_report_document,
+)
+from trueup.domain.report_reading import read_account_report, read_run_report
+
+LINE_FIELDS = [
+    "wallet",
+    "asset",
+    "field",
+    "book",
+    "book_after",
+    "venue",
+    "difference",
+    "relative",
+    "price",
+    "worth",
+    "outcome",
+    "kind",
+    "severity",
+    "severity_if_unexplained",
+    "rule",
+    "reason",
+    "cause",
+    "references",
+    "break_id",
+    "state",
+    "streak",
+]
+WALLETS: dict[str, Reason | None] = {"spot": None, "earn": Reason.PERMISSION_DENIED}
+RUN_ID = "20261122T120000Z"
+
+
+def everything() -> AccountReport:
+    """An account with every outcome there is."""
+    ours = [
+        holding("ADA", "100"),
+        holding("BTC", "1.25", held="0.5"),
+        holding("CENT", "5000"),
+        holding("ETH", "1"),
+        holding("SOL", "1000"),
+        holding("DOT", "3", "earn"),
+    ]
+    theirs = [
+        holding("ADA", "100.00"),
+        holding("BTC", "1.1", held="0.25"),
+        holding("CENT", "5050"),
+        holding("ETH", "1.5"),
+        holding("SOL", "1000.5"),
+    ]
+    after = [replace(item, total=Decimal(2)) if item.asset == "ETH" else item for item in ours]
+    return judge(
+        snapshot(*theirs, wallets=WALLETS),
+        book(*ours, wallets=("spot", "earn")),
+        book(*after, wallets=("spot", "earn")),
+        valued=prices({"BTC": "97000.5", "CENT": "0.01", "ETH": "4000"}),
+        run_id=RUN_ID,
+    )
+
+
+def lines_of(report: AccountReport) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(line["asset"], line["field"]): line for line in account_report_document(report)["lines"]}
+
+
+def test_the_report_of_an_account_has_exactly_the_documented_fields() -> None:
+    document = account_report_document(everything())
+    assert list(document) == [
+        "schema",
+        "run_id",
+        "account_id",
+        "status",
+        "verified",
+        "reasons",
+        "policy_version",
+        "evidence_sha256",
+        "lines",
+    ]
+    for line in document["lines"]:
+        assert list(line) == LINE_FIELDS
+
+
+def test_the_designs_own_example_comes_out_as_printed() -> None:
+    line = lines_of(everything())["BTC", "total"]
+    assert line | {"break_id": "…"} == {
+        "wallet": "spot",
+        "asset": "BTC",
+        "field": "total",
+        "book": "1.25",
+        "book_after": "1.25",
+        "venue": "1.1",
+        "difference": "-0.15",
+        "relative": "0.12",
+        "price": "97000.5",
+        "worth": "14550.075",
+        "outcome": "break",
+        "kind": "quantity",
+        "severity": "CRITICAL",
+        "severity_if_unexplained": None,
+        "rule": None,
+        "reason": None,
+        "cause": None,
+        "references": [],
+        "break_id": "…",
+        "state": "unconfirmed",
+        "streak": 1,
+    }
+
+
+def test_every_outcome_says_what_decided_it_and_nothing_it_does_not_know() -> None:
+    lines = lines_of(everything())
+    exact, moving, floor, relative, unread = (lines[asset, "total"] for asset in ("ADA", "ETH", "CENT", "SOL", "DOT"))
+    assert (exact["outcome"], exact["venue"], exact["difference"], exact["relative"]) == ("exact", "100", "0", "0")
+    assert (exact["severity"], exact["price"], exact["worth"]) == ("OK", None, None)
+    assert (moving["outcome"], moving["book"], moving["book_after"], moving["venue"]) == ("in_motion", "1", "2", "1.5")
+    assert (moving["severity"], moving["rule"], moving["break_id"]) == ("OK", None, None)
+    assert floor["outcome"] == "within_tolerance"
+    assert floor["rule"] == {"field": "value_floor", "limit": "1", "origin": "default", "cap_unchecked": False}
+    assert relative["rule"] == {"field": "relative", "limit": "0.001", "origin": "default", "cap_unchecked": True}
+    assert (unread["outcome"], unread["reason"], unread["severity"]) == ("unverified", "permission_denied", None)
+    assert [unread[name] for name in ("difference", "relative", "worth", "price", "kind", "break_id")] == [None] * 6
+    assert lines["BTC", "held"]["severity"] == "MINOR"
+
+
+def test_an_account_level_line_has_no_amounts() -> None:
+    document = account_report_document(judge(snapshot(), [("BTC", "1")]))
+    line = document["lines"][0]
+    empty = [name for name in LINE_FIELDS if line[name] is None]
+    assert empty == [
+        "wallet",
+        "asset",
+        "book",
+        "book_after",
+        "venue",
+        "difference",
+        "relative",
+        "price",
+        "worth",
+        "severity_if_unexplained",
+        "rule",
+        "reason",
+        "cause",
+    ]
+    assert (line["field"], line["kind"], line["severity"], line["references"]) == (
+        "account",
+        "account_empty",
+        "CRITICAL",
+        [],
+    )
+
+
+@pytest.mark.parametrize(
+    ("venue", "ours", "written"),
+    [("1.50", "1.5000", "0"), ("1E+2", "0", "100"), ("0.10", "0.3", "-0.2"), ("1e-8", "0", "0.00000001")],
+)
+def test_amounts_are_written_plain_without_trailing_zeros(venue: str, ours: str, written: str) -> None:
+    assert lines_of(judge([("X", venue)], [("X", ours)]))["X", "total"]["difference"] == written
+
+
+def test_a_share_is_written_rounded_to_six_places_and_absent_when_the_book_is_zero() -> None:
+    assert lines_of(judge([("X", "1")], [("X", "3")]))["X", "total"]["relative"] == "0.666667"
+    assert lines_of(judge([("X", "1")], [("X", "0")]))["X", "total"]["relative"] is None
+    assert lines_of(judge([("X", "1")], [("X", "1e-9")]))["X", "total"]["relative"] == "999999999"
+
+
+def test_the_same_facts_give_the_same_bytes() -> None:
+    assert canonical_json(account_report_document(everything())) == canonical_json(
+        account_report_document(everything())
+    )
+
+
+# -- runs ----------------------------------------------------------------------------------------------------------
+
+
+def run_report(*accounts: AccountReport, failures: Iterable[Failure] = ()) -> RunReport:
+    return RunReport(
+        run_id=RUN_ID,
+        started_at=NOON,
+        compared_at=later(NOON, 20),
+        policy_version=default_policy().version,
+        prices=PricesUsed("this_run", "USD", "coinbase", NOON, "f" * 64),
+        accounts=accounts,
+        venues={account.account_id: "coinbase" for account in accounts},
+        failures=tuple(failures),
+    )
+
+
+def account(account_id: str, venue: str = "1", **how: Any) -> AccountReport:
+    return judge(
+        snapshot(("BTC", venue), ("USDC", "1"), account_id=account_id),
+        book(("BTC", "1"), ("USDC", "1"), account_id=account_id),
+        run_id=RUN_ID,
+        **how,
+    )
+
+
+def nobody_saw(account_id: str) -> AccountReport:
+    return unverified(account_id, Reason.UNREACHABLE, default_policy(), run_id=RUN_ID)
+
+
+def test_a_run_is_as_bad_as_the_worst_account_that_could_be_looked_at() -> None:
+    assert run_report(account("a"), account("b", "0.9"), nobody_saw("c")).status == "CRITICAL"
+    assert run_report(account("a"), nobody_saw("c")).status == "OK"
+    assert run_report(nobody_saw("a"), nobody_saw("b")).status == "UNVERIFIED"
+    assert run_report().status == "UNVERIFIED"
+
+
+def test_a_run_is_verified_only_if_every_account_is() -> None:
+    assert run_report(account("a"), account("b", "0.9")).verified
+    assert not run_report(account("a"), nobody_saw("b")).verified
+    assert not run_report().verified
+
+
+def test_a_run_counts_accounts_and_lines_verified_and_breaks_by_severity() -> None:
+    partly = judge(
+        snapshot(("BTC", "1"), ("USDC", "90"), account_id="c", wallets=WALLETS),
+        book(("BTC", "1"), ("USDC", "100"), holding("ETH", "2", "earn"), account_id="c", wallets=("spot", "earn")),
+    )
+    assert counts([account("a"), account("b", "0.995"), partly, nobody_saw("d")]) == {
+        "accounts": 4,
+        "accounts_verified": 2,
+        "accounts_unverified": 1,
+        "lines": 7,
+        "lines_verified": 6,
+        "breaks": {"MINOR": 1, "MAJOR": 1, "CRITICAL": 0},
+    }
+
+
+def test_worth_is_added_up_gross_and_by_severity() -> None:
+    # Half a coin too much here, half a coin too little there: a whole coin is off, not nothing.
+    reports = [account("a", "1.5"), account("b", "0.5"), account("c", "0.9951")]
+    assert gross_worth(reports) == {"MINOR": 490, "MAJOR": 0, "CRITICAL": 100_000}
+
+
+def test_the_report_of_a_run_has_exactly_the_documented_fields() -> None:
+    failure = Failure("d", "VenueUnavailable", "account d at coinbase: 503")
+    document = run_report_document(run_report(account("b", "0.5"), nobody_saw("d"), failures=[failure]))
+    assert list(document) == [
+        "schema",
+        "run_id",
+        "status",
+        "verified",
+        "started_at",
+        "compared_at",
+        "policy_version",
+        "prices",
+        "counts",
+        "worth",
+        "venues",
+        "failures",
+        "accounts",
+    ]
+    assert document["worth"] == {"MINOR": "0", "MAJOR": "0", "CRITICAL": "50000"}
+    assert document["compared_at"] == "2026-11-22T12:00:20.000Z"
+    assert document["failures"] == [
+        {"account_id": "d", "error": "VenueUnavailable", "message": "account d at coinbase: 503"}
+    ]
+
+
+def travelled(document: Any) -> Any:
+    return parse_json(canonical_json(document).encode(), "report")
+
+
+def test_a_frozen_report_is_read_back_whole() -> None:
+    failures = [Failure("prices", "", ""), Failure("d", "x" * 600, "two\nlines")]
+    report = run_report(
+        everything(), account("b", "0.5"), judge(snapshot(), [("BTC", "1")]), nobody_saw("d"), failures=failures
+    )
+    read = read_run_report(travelled(run_report_document(report)))
+    assert read == report
+    assert canonical_json(run_report_document(read)) == canonical_json(run_report_document(report))
+
+
+def test_a_report_with_the_longest_amounts_and_names_there_are_is_read_back_whole() -> None:
+    digits = "9" * 40 + "." + "9" * 40
+    name = "x" * 512
+    generous = policy(tolerance={"assets": {name: {"relative": digits, "value_cap": digits}}})
+    wide = policy(tolerance={"default": {"value_cap": "0", "value_floor": "0", "relative": "0"}})
+    for by in (generous, wide):
+        report = judge([(name, f"-{digits}")], [(name, digits)], valued=prices({name: digits}), by=by)
+        assert read_account_report(travelled(account_report_document(report))) == report
+    tiny = judge([("BTC", digits)], [("BTC", "1e-40")], valued=prices({"BTC": "1e-40"}), by=wide)
+    assert read_account_report(travelled(account_report_document(tiny))) == tiny
+    assert gross_worth([judge([(name, f"-{digits}")], [(name, digits)], valued=prices({name: digits}))] * 3)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("status",), "GOOD"),
+        (("verified",), "yes"),
+        (("reasons",), ["boredom"]),
+        (("lines", 0, "outcome"), "fine"),
+        (("lines", 0, "severity"), "BAD"),
+        (("lines", 0, "kind"), "strange"),
+        (("lines", 0, "reason"), "boredom"),
+        (("lines", 0, "book"), 1),
+        (("lines", 0, "difference"), "NaN"),
+    ],
+)
+def test_a_report_somebody_changed_is_refused(path: tuple[Any, ...], value: Any) -> None:
+    document = travelled(account_report_document(everything()))
+    at = document
+    for step in path[:-1]:
+        at = at[step]
+    at[path[-1]] = value
+    with pytest.raises(Malformed):
+        read_account_report(document)
