@@ -29,7 +29,7 @@ def list_accounts(
         print_document({"accounts": [account_document(account) for account in accounts]})
     elif accounts:
         rows = [(account.account_id, account.venue, _enabled(account), _read_by(account)) for account in accounts]
-        print_table(plain_table(("account", "venue", "state", "read by"), rows))
+        print_table(plain_table(("!account", "!venue", "!state", "read by"), rows))
     else:
         print_line("no account; add one with `trueup accounts put ACCOUNT.yaml`")
 

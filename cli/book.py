@@ -113,7 +113,10 @@ def adopt(
     local: Local = False,
     as_json: Json = False,
 ) -> None:
-    """Start a book from what the venue held in a run. Who did it, when and from which evidence is kept."""
+    """Start a book from what the venue held in a run: the totals of every wallet it read completely.
+
+    Who did it, when, and from which evidence is kept. What open orders hold is left out: it is not for us to believe.
+    """
     name = account_id(account)
     if run_id is not None:
         check_run_id(run_id, "--run")
@@ -195,7 +198,6 @@ def _book_from(observation: Observation) -> Book:
                 wallet=holding.wallet,
                 asset=holding.asset,
                 total=holding.total,
-                held=holding.held,
                 price_asset=holding.price_asset,
             )
             for holding in snapshot.holdings

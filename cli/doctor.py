@@ -160,8 +160,9 @@ class Doctor:
                 self._say(name, FAILED, f"{account.venue} is not deployed", f"deploy with {account.venue} among Venues")
         readable, credential = self._key(cloud, account)
         if readable:
-            self._rights(account, credential)
-            self._reach(account, credential)
+            # A refused key is not tried again: repeats can lock it.
+            if self._reach(account, credential):
+                self._rights(account, credential)
         else:
             self._say(f"{name}: venue", NOT_CHECKED, "its key cannot be used")
         self._book(cloud, account)
@@ -180,7 +181,7 @@ class Doctor:
 
     def _rights(self, account: Account, credential: Credential | None) -> None:
         name = f"account {account.account_id}: read-only"
-        with self._failing(name, "see whether the venue can be read at all (next line)"):
+        with self._failing(name, "look at the key's permissions at the venue"):
             http = open_http(account, timeout_seconds=REQUEST_SECONDS, budget_seconds=READING_SECONDS, clock=self.clock)
             excess = load(account.venue).excess_rights(account, credential, http)
             if excess is None:
@@ -190,7 +191,7 @@ class Doctor:
             else:
                 self._say(name, OK, "nothing but reading")
 
-    def _reach(self, account: Account, credential: Credential | None) -> None:
+    def _reach(self, account: Account, credential: Credential | None) -> bool:
         name = f"account {account.account_id}: venue"
         with self._failing(name, "what the venue says decides; from AWS it may answer otherwise than from here"):
             snapshot = read_venue(
@@ -206,6 +207,8 @@ class Doctor:
                 self._say(name, WARNING, f"reads from here, but not {words}", "widen what the key may read")
             else:
                 self._say(name, OK, f"reads from here: {', '.join(sorted(snapshot.wallets))}")
+            return True
+        return False
 
     def _book(self, cloud: Cloud, account: Account) -> None:
         name = f"account {account.account_id}: book"

@@ -41,7 +41,7 @@ def list_runs(
     if as_json:
         print_document({"day": name, "runs": [_bare(row) for row in rows]})
     elif rows:
-        headings = ("run", "started", "state", "status", ">accounts", ">lines", "breaks")
+        headings = ("!run", "!started", "!state", "!status", "!verified", "breaks")
         print_table(plain_table(headings, [_run_cells(row) for row in rows]))
     else:
         print_line(f"no run on {name}")
@@ -141,7 +141,7 @@ def history(
         between = {"from": format_time(since), "to": format_time(until)}
         print_document({"account_id": name, **between, "reports": [_bare(row) for row in rows]})
     elif rows:
-        headings = ("at", "run", "status", "verified", "breaks", "reasons")
+        headings = ("!at", "!run", "!status", "breaks", "not verified")
         print_table(plain_table(headings, [_history_cells(row) for row in rows]))
     else:
         print_line(f"no report of {name} from {format_time(since)} to {format_time(until)}")
@@ -166,24 +166,22 @@ def _run_cells(row: dict[str, Any]) -> tuple[str | Text, ...]:
     counts = row.get("counts")
     status = status_text(row["status"]) if "status" in row else Text("-")
     if counts is None:
-        return row["run_id"], _time_of_day(row["started_at"]), row["state"], status, "-", "-", "-"
+        return row["run_id"], _time_of_day(row["started_at"]), row["state"], status, "-", "-"
     return (
         row["run_id"],
         _time_of_day(row["started_at"]),
         row["state"],
         status,
         f"{counts['accounts_verified']}/{counts['accounts']}",
-        f"{counts['lines_verified']}/{counts['lines']}",
         severity_counts(counts["breaks"]),
     )
 
 
 def _history_cells(row: dict[str, Any]) -> tuple[str | Text, ...]:
     return (
-        row["at"],
+        datetime.fromisoformat(row["at"]).strftime("%m-%d %H:%M:%SZ"),
         row["run_id"],
         status_text(row["status"]),
-        "yes" if row["verified"] else "no",
         severity_counts(row["counts"]["breaks"]),
         ", ".join(row["reasons"]) or "-",
     )

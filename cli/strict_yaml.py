@@ -46,7 +46,8 @@ def parse_yaml(content: bytes, place: str) -> Any:
         node = yaml.compose(text, Loader=_Loader)
         document = None if node is None else _value(node, place)
     except yaml.MarkedYAMLError as error:
-        raise Malformed(place, f"is not YAML we read: {error.problem}{_where(error.problem_mark)}") from None
+        what = ", ".join(words for words in (error.context, error.problem) if words)
+        raise Malformed(place, f"is not YAML we read: {what}{_where(error.problem_mark)}") from None
     except yaml.YAMLError as error:
         raise Malformed(place, f"is not YAML: {str(error).splitlines()[0]}") from None
     except RecursionError:

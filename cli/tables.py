@@ -147,7 +147,7 @@ def book_table(book: Book) -> RenderableType:
 
 
 def plain_table(headings: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> RenderableType:
-    """Show rows of text; a heading that begins with `>` is a column of numbers."""
+    """Show rows of text; a heading with `>` before it is a column of numbers, with `!` one that is never folded."""
     table = _table(*headings)
     for row in rows:
         table.add_row(*(one_line(cell) if isinstance(cell, str) else cell for cell in row))
@@ -298,11 +298,11 @@ def _pending_parts(items: Sequence[Pending]) -> list[RenderableType]:
 def _table(*headings: str) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for heading in headings:
-        number = heading.startswith(">")
         table.add_column(
-            heading.removeprefix(">"),
-            justify="right" if number else "left",
+            heading.lstrip(">!"),
+            justify="right" if heading.startswith(">") else "left",
             overflow="fold",
+            no_wrap=heading.startswith("!"),
         )
     return table
 
