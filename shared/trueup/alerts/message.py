@@ -125,12 +125,13 @@ def _text(
         paragraphs.append(f"Not everything could be verified: {', '.join(account.reasons)}.")
     paragraphs.append(
         "What to do next\n"
-        f"  trueup runs show {report.run_id} --account {account.account_id}    the whole comparison\n"
-        f"  trueup book show {account.account_id}    what the book believes"
+        "  See the whole comparison:\n"
+        f"    trueup runs show {report.run_id} --account {account.account_id}\n"
+        "  See what the book believes:\n"
+        f"    trueup book show {account.account_id}"
     )
     paragraphs.append(
-        f"Run {report.run_id}, compared {format_time(report.compared_at)}, policy {report.policy_version}, "
-        f"alert {alert_id}."
+        f"Run {report.run_id}\nCompared {format_time(report.compared_at)}, policy {report.policy_version}, {alert_id}"
     )
     return "\n\n".join(paragraphs) + "\n"
 

@@ -1,0 +1,77 @@
+"""Every sample of docs/formats.md is read by the code that reads such documents, or is what the code writes."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.csv_book import read_csv_book
+from cli.strict_yaml import parse_yaml
+from trueup.alerts.message import alerts_of
+from trueup.domain.compare import compare
+from trueup.domain.models import Observation, read_account, read_book, read_prices, read_snapshot
+from trueup.domain.policy import default_policy, read_policy
+from trueup.domain.reading import parse_json, read_time
+from trueup.domain.report import PricesUsed, RunReport, account_report_document, run_report_document
+from trueup.venues.registry import VENUES
+
+ROOT = Path(__file__).parents[3]
+EXAMPLES = ROOT / "examples"
+
+
+def sample(heading: str) -> str:
+    """The first code block under a heading of docs/formats.md."""
+    text = (ROOT / "docs" / "formats.md").read_text()
+    found = re.search(rf"^## {re.escape(heading)}\n.*?^```\w+\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert found is not None, f"no sample under {heading}"
+    return found[1]
+
+
+def run_report() -> RunReport:
+    """The run that the samples tell of: the files in examples/, compared."""
+    snapshot = read_snapshot(parse_json((EXAMPLES / "snapshot.json").read_bytes(), "snapshot"))
+    book = read_csv_book(EXAMPLES / "book.csv", snapshot.account_id, snapshot.observed_at)
+    prices = read_prices(parse_json((EXAMPLES / "prices.json").read_bytes(), "prices"))
+    run_id = "20261122T120000Z"
+    report = compare(Observation(snapshot, book, book), default_policy(), prices, run_id=run_id)
+    used = PricesUsed("this_run", prices.base, prices.source, prices.as_of, "0" * 64)
+    started, compared = (read_time(f"2026-11-22T12:00:0{second}Z", "time") for second in ("0", "3.5"))
+    return RunReport(run_id, started, compared, report.policy_version, used, (report,), {"cb-main": "coinbase"})
+
+
+@pytest.mark.parametrize(
+    ("heading", "read"),
+    [
+        ("Account", lambda document: read_account(document, VENUES)),
+        ("Snapshot", read_snapshot),
+        ("Book", read_book),
+        ("Prices", read_prices),
+        ("Policy", lambda document: read_policy(document, default_policy())),
+    ],
+)
+def test_a_sample_that_is_read_is_accepted(heading: str, read: Any) -> None:
+    text = sample(heading)
+    document = parse_yaml(text.encode(), heading) if heading == "Policy" else parse_json(text, heading)
+
+    assert read(document)
+
+
+def test_the_sample_report_is_what_the_examples_give() -> None:
+    document = account_report_document(run_report().accounts[0])
+    document["lines"] = [line for line in document["lines"] if line["outcome"] == "break"]
+
+    assert json.loads(sample("Report of an account")) == document
+
+
+def test_the_sample_run_report_is_what_the_examples_give() -> None:
+    document = run_report_document(run_report())
+
+    assert json.loads(sample("Report of a run")) == document | {"accounts": ["…"]}
+
+
+def test_the_sample_alert_is_what_the_examples_give() -> None:
+    (alert,) = alerts_of(run_report(), default_policy())
+
+    assert json.loads(sample("Alert")) == alert.document
