@@ -1,0 +1,444 @@
+"""Compare: the whole run judged once, said again after any crash, and no account ever left out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from tests.unit.money_kit import NOON, book, holding, later, policy, prices, snapshot
+from trueup.alerts.message import Alert
+from trueup.domain.models import Book, Observation, Snapshot, observation_document
+from trueup.domain.policy import Policy, default_policy
+from trueup.domain.reading import canonical_json, digest
+from trueup.domain.reasons import REASON_OF_ERROR, Reason
+from trueup.errors import ConfigInvalid, StoreUnavailable
+from trueup.steps.compare import CompareRequest, CompareStep, read_request
+from trueup.store import keys
+from trueup.store.audit import Audit, seal
+from trueup.store.memory import MemoryObjects, MemoryRows
+from trueup.store.prices import PriceSets
+from trueup.store.rows import Condition, Row
+from trueup.store.runs import Manifest, Runs
+
+RUN_ID = "20261122T120000Z"
+EXECUTION = "execution-1"
+REQUEST = CompareRequest(RUN_ID, EXECUTION)
+
+
+class Crash(Exception):
+    """The function died here."""
+
+
+class CrashingRows(MemoryRows):
+    """Dies after (or instead of) one of its writes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes = 0
+        self.dies_at: int | None = None
+        self.too_late = False
+
+    def put_all(self, puts: Sequence[tuple[Row, Condition | None]]) -> bool:
+        self.writes += 1
+        dies = self.writes == self.dies_at
+        if dies and not self.too_late:
+            raise Crash
+        result = super().put_all(puts)
+        if dies:
+            raise Crash
+        return result
+
+
+@dataclass
+class Mailbox:
+    """Everything that was published; may refuse one message."""
+
+    sent: list[Alert] = field(default_factory=list)
+    dies_at: int | None = None
+    too_late: bool = False
+
+    def publish(self, alert: Alert) -> None:
+        dies = len(self.sent) + 1 == self.dies_at
+        if dies:
+            self.dies_at = None
+            if not self.too_late:
+                raise Crash
+        self.sent.append(alert)
+        if dies:
+            raise Crash
+
+
+class Desk:
+    """A run that was planned and fetched, with everything in memory."""
+
+    def __init__(self) -> None:
+        self.rows, self.objects, self.mailbox = CrashingRows(), MemoryObjects(), Mailbox()
+        self.runs = Runs(self.rows, self.objects, retention_days=400)
+        self.minutes = 0.0
+
+    def plan(self, wallets: dict[str, tuple[str, ...]] | None = None, **accounts: str) -> None:
+        self.runs.claim(RUN_ID, EXECUTION, NOON)
+        named = {account_id.replace("_", "-"): venue for account_id, venue in accounts.items()}
+        self.runs.write_manifest(Manifest(RUN_ID, NOON, named, wallets or {}))
+
+    def observe(self, seen: Snapshot, believed: Book | None, under: str | None = None) -> None:
+        document = observation_document(RUN_ID, Observation(seen, believed, believed), NOON, NOON, [])
+        self.objects.put_once(keys.observation_object(RUN_ID, under or seen.account_id), document)
+
+    def fail(self, account_id: str, error: str, message: str = "words") -> None:
+        self.rows.put({"pk": f"RUN#{RUN_ID}", "sk": f"FAILURE#{account_id}", "error": error, "cause": message})
+
+    def price(self) -> None:
+        PriceSets(self.rows, self.objects).freeze(RUN_ID, prices())
+
+    def step(self, by: Policy | None = None) -> CompareStep:
+        self.minutes += 1
+        return CompareStep(
+            objects=self.objects,
+            runs=self.runs,
+            prices=PriceSets(self.rows, self.objects),
+            audit=Audit(self.rows, 400),
+            publisher=self.mailbox,
+            policy=by or default_policy(),
+            base="USD",
+            # Every attempt begins later: a report computed again would not be the same.
+            clock=lambda: later(NOON, self.minutes * 60),
+        )
+
+    def report(self) -> dict[str, Any]:
+        document: dict[str, Any] | None = self.objects.get(keys.report_object(RUN_ID))
+        assert document is not None
+        return document
+
+    def reports(self) -> dict[str, dict[str, Any]]:
+        return {account["account_id"]: account for account in self.report()["accounts"]}
+
+    def everything(self) -> str:
+        """Return all that is stored, as one text."""
+        return canonical_json(
+            {
+                "rows": {f"{pk}|{sk}": row for (pk, sk), row in self.rows._rows.items()},
+                "objects": self.objects._objects,
+            }
+        )
+
+
+def seen(account_id: str, *held: Any, **how: Any) -> Snapshot:
+    return snapshot(("USDC", "1"), *held, account_id=account_id, **how)
+
+
+def believed(account_id: str, *held: Any, **how: Any) -> Book:
+    return book(("USDC", "1"), *held, account_id=account_id, **how)
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+@pytest.fixture
+def busy(desk: Desk) -> Desk:
+    """A run with an account that matches, two that do not, and one nobody could read."""
+    desk.plan(cb_fine="coinbase", cb_short="coinbase", cb_long="coinbase", dydx_dark="dydx")
+    desk.price()
+    desk.observe(seen("cb-fine", ("BTC", "1")), believed("cb-fine", ("BTC", "1")))
+    desk.observe(seen("cb-short", ("BTC", "1")), believed("cb-short", ("BTC", "2")))
+    desk.observe(seen("cb-long", ("ETH", "9")), believed("cb-long", ("ETH", "3")))
+    desk.fail("dydx-dark", "VenueGeoBlocked", "account dydx-dark at dydx: 403")
+    return desk
+
+
+def test_every_account_of_the_manifest_is_in_the_report_in_order_of_its_id(busy: Desk) -> None:
+    answer = busy.step().run(REQUEST)
+    assert answer == {
+        "run_id": RUN_ID,
+        "status": "CRITICAL",
+        "verified": False,
+        "accounts": 4,
+        "accounts_verified": 3,
+    }
+    assert {name: account["status"] for name, account in busy.reports().items()} == {
+        "cb-fine": "OK",
+        "cb-long": "CRITICAL",
+        "cb-short": "CRITICAL",
+        "dydx-dark": "UNVERIFIED",
+    }
+    assert list(busy.reports()) == sorted(busy.reports())
+
+
+def test_one_alert_goes_out_for_each_account_with_something_to_say(busy: Desk) -> None:
+    busy.step().run(REQUEST)
+    assert [alert.account_id for alert in busy.mailbox.sent] == ["cb-long", "cb-short"]
+
+
+def test_the_end_of_a_run_is_written_down_with_its_seal(busy: Desk) -> None:
+    busy.step().run(REQUEST)
+    found = busy.runs.get(RUN_ID)
+    assert found is not None
+    hashes = {}
+    for account_id in busy.reports():
+        last = Audit(busy.rows, 400).last(account_id)
+        assert last is not None
+        assert last["report_sha256"] == digest(busy.reports()[account_id])
+        assert last["evidence_sha256"] == busy.reports()[account_id]["evidence_sha256"]
+        hashes[account_id] = last["hash"]
+    assert found["seal"] == seal(hashes)
+    assert (found["state"], found["status"], found["verified"]) == ("finished", "CRITICAL", False)
+    assert found["counts"]["accounts_unverified"] == 1
+    assert found["report_sha256"] == digest(busy.report())
+    assert found["alerts"] == [alert.alert_id for alert in busy.mailbox.sent]
+
+
+def test_a_run_nobody_could_verify_ends_failed(desk: Desk) -> None:
+    desk.plan(cb_main="coinbase")
+    assert desk.step().run(REQUEST)["status"] == "UNVERIFIED"
+    found = desk.runs.get(RUN_ID)
+    assert found is not None
+    assert found["state"] == "failed"
+
+
+def test_a_run_without_accounts_verified_nothing(desk: Desk) -> None:
+    desk.plan()
+    answer = desk.step().run(REQUEST)
+    assert (answer["status"], answer["verified"]) == ("UNVERIFIED", False)
+
+
+@pytest.mark.parametrize(("error", "reason"), REASON_OF_ERROR.items())
+def test_what_the_state_machine_wrote_down_becomes_the_reason(desk: Desk, error: str, reason: Reason) -> None:
+    desk.plan(cb_main="coinbase")
+    desk.fail("cb-main", error, "account cb-main: words")
+    desk.step().run(REQUEST)
+    report = desk.reports()["cb-main"]
+    assert (report["status"], report["reasons"], report["lines"]) == ("UNVERIFIED", [str(reason)], [])
+    assert desk.report()["failures"] == [{"account_id": "cb-main", "error": error, "message": "account cb-main: words"}]
+
+
+@pytest.mark.parametrize("error", ["States.Timeout", "Lambda.Unknown", "ConfigInvalid", "StoreUnavailable", ""])
+def test_any_other_failure_is_a_missing_observation_with_the_failures_own_name(desk: Desk, error: str) -> None:
+    desk.plan(cb_main="coinbase")
+    desk.fail("cb-main", error)
+    desk.step().run(REQUEST)
+    assert desk.reports()["cb-main"]["reasons"] == ["missing_observation"]
+    assert desk.report()["failures"][0]["error"] == error
+
+
+def test_an_account_nobody_looked_at_is_reported_and_says_where_to_look(desk: Desk) -> None:
+    desk.plan(kraken_main="kraken")
+    desk.step().run(REQUEST)
+    assert desk.reports()["kraken-main"]["reasons"] == ["missing_observation"]
+    (failure,) = desk.report()["failures"]
+    assert failure["error"] == "MissingObservation"
+    assert "is kraken among the stack's Venues?" in failure["message"]
+
+
+def test_an_observation_that_succeeded_at_last_counts_more_than_a_failure_before_it(desk: Desk) -> None:
+    desk.plan(cb_main="coinbase")
+    desk.fail("cb-main", "VenueUnavailable")
+    desk.observe(seen("cb-main"), believed("cb-main"))
+    assert desk.step().run(REQUEST)["verified"] is True
+    assert desk.report()["failures"] == []
+
+
+def test_failed_prices_are_told_and_lower_nothing(desk: Desk) -> None:
+    desk.plan(cb_main="coinbase")
+    desk.fail("prices", "VenueUnavailable", "prices: 503")
+    desk.observe(seen("cb-main", ("BTC", "0")), believed("cb-main", ("BTC", "0.00001")))
+    assert desk.step().run(REQUEST)["status"] == "CRITICAL"
+    assert desk.report()["prices"]["origin"] == "none"
+    assert desk.report()["failures"] == [
+        {"account_id": "prices", "error": "VenueUnavailable", "message": "prices: 503"}
+    ]
+
+
+def test_a_wallet_somebody_asked_for_and_nobody_read_keeps_the_account_from_being_verified(desk: Desk) -> None:
+    desk.plan({"cb-main": ("spot", "earn")}, cb_main="coinbase")
+    desk.observe(seen("cb-main"), believed("cb-main"))
+    answer = desk.step().run(REQUEST)
+    assert (answer["status"], answer["verified"]) == ("OK", False)
+    assert desk.reports()["cb-main"]["reasons"] == ["incomplete"]
+
+
+DAMAGE: dict[str, Any] = {
+    "not an observation": {"schema": 1},
+    "a list": [],
+    "an amount as a number": {"snapshot": {"account_id": "cb-bad", "holdings": [{"total": 5}]}},
+}
+
+
+@pytest.mark.parametrize("document", DAMAGE.values(), ids=DAMAGE)
+def test_unreadable_evidence_is_one_unverified_account_and_not_the_end_of_the_run(desk: Desk, document: Any) -> None:
+    desk.plan(cb_bad="coinbase", cb_fine="coinbase")
+    desk.objects.put_once(keys.observation_object(RUN_ID, "cb-bad"), document)
+    desk.observe(seen("cb-fine"), believed("cb-fine"))
+    answer = desk.step().run(REQUEST)
+    assert (answer["status"], answer["accounts_verified"]) == ("OK", 1)
+    assert desk.reports()["cb-bad"]["status"] == "UNVERIFIED"
+    (failure,) = desk.report()["failures"]
+    assert failure["account_id"] == "cb-bad"
+    assert "observation" in failure["message"]
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"a": 1, "a": 2}', '{"answers": [1.5]}', r'"\ud800"'])
+def test_evidence_that_is_no_document_at_all_is_one_unverified_account(desk: Desk, text: str) -> None:
+    desk.plan(cb_bad="coinbase", cb_fine="coinbase")
+    desk.objects._objects[keys.observation_object(RUN_ID, "cb-bad")] = text
+    desk.observe(seen("cb-fine"), believed("cb-fine"))
+    assert desk.step().run(REQUEST)["accounts_verified"] == 1
+
+
+def test_evidence_of_another_account_proves_nothing_about_this_one(desk: Desk) -> None:
+    desk.plan(cb_bad="coinbase", cb_fine="coinbase")
+    desk.observe(seen("cb-fine"), believed("cb-fine"))
+    desk.observe(seen("cb-fine"), believed("cb-fine"), under="cb-bad")
+    assert desk.step().run(REQUEST)["accounts_verified"] == 1
+    assert desk.reports()["cb-bad"]["reasons"] == ["missing_observation"]
+    assert "another account's evidence" in desk.report()["failures"][0]["message"]
+
+
+def test_a_run_that_was_never_planned_is_refused(desk: Desk) -> None:
+    with pytest.raises(ConfigInvalid, match="there is no manifest"):
+        desk.step().run(REQUEST)
+
+
+# -- after a crash -------------------------------------------------------------------------------------------------
+
+
+def test_the_first_report_that_was_frozen_is_the_one_that_counts(busy: Desk) -> None:
+    busy.step().run(REQUEST)
+    before = busy.everything()
+    # A later attempt, by another policy and with evidence that came too late.
+    busy.observe(seen("dydx-dark", venue="dydx"), believed("dydx-dark"))
+    late = busy.objects._objects.pop(keys.observation_object(RUN_ID, "dydx-dark"))
+    assert late
+    answer = busy.step(policy(severity={"default": {"worth_critical_from": "1e9", "major_up_to": "9"}})).run(REQUEST)
+    assert answer["status"] == "CRITICAL"
+    assert busy.everything() == before
+    first, second = busy.mailbox.sent[:2], busy.mailbox.sent[2:]
+    assert first == second
+
+
+def test_an_attempt_that_lost_the_race_to_freeze_the_report_goes_on_with_the_winners(busy: Desk) -> None:
+    class Losing(MemoryObjects):
+        """Another attempt freezes its report just before ours."""
+
+        def put_once(self, key: str, document: object) -> bool:
+            if key == keys.report_object(RUN_ID) and self.get(key) is None:
+                assert isinstance(document, dict)
+                super().put_once(key, document | {"compared_at": "2026-11-22T12:59:00.000Z"})
+            return super().put_once(key, document)
+
+    losing = Losing()
+    losing._objects = busy.objects._objects
+    step = replace(busy.step(), objects=losing, prices=PriceSets(busy.rows, losing))
+    step.run(REQUEST)
+    last = Audit(busy.rows, 400).last("cb-fine")
+    assert last is not None
+    assert last["at"] == "2026-11-22T12:59:00.000Z"
+
+
+def writes_of_a_run(desk: Desk) -> int:
+    before = desk.rows.writes
+    desk.step().run(REQUEST)
+    return desk.rows.writes - before
+
+
+ROW_WRITES = 5  # four audit rows and the run's end: see the test that counts them
+
+
+def test_a_run_of_four_accounts_writes_five_times(busy: Desk) -> None:
+    assert writes_of_a_run(busy) == ROW_WRITES
+
+
+@pytest.mark.parametrize("too_late", [False, True], ids=["before the write", "after the write"])
+@pytest.mark.parametrize("dies_at", range(1, ROW_WRITES + 1))
+def test_a_crash_at_any_write_changes_nothing_once_it_is_tried_again(busy: Desk, dies_at: int, too_late: bool) -> None:
+    undisturbed = Desk()
+    undisturbed.rows._rows, undisturbed.objects._objects = (
+        dict(busy.rows._rows),
+        dict(busy.objects._objects),
+    )
+    expected = undisturbed.step().run(REQUEST)
+    busy.rows.dies_at, busy.rows.too_late = busy.rows.writes + dies_at, too_late
+    with pytest.raises(Crash):
+        busy.step().run(REQUEST)
+    assert busy.step().run(REQUEST) == expected
+    assert busy.everything() == undisturbed.everything()
+    assert {alert.alert_id for alert in busy.mailbox.sent} == {alert.alert_id for alert in undisturbed.mailbox.sent}
+    assert {canonical_json(alert.document) for alert in busy.mailbox.sent} == {
+        canonical_json(alert.document) for alert in undisturbed.mailbox.sent
+    }
+
+
+@pytest.mark.parametrize("too_late", [False, True], ids=["before it went", "after it went"])
+@pytest.mark.parametrize("dies_at", [1, 2])
+def test_a_crash_while_alerting_loses_no_alert_and_renames_none(busy: Desk, dies_at: int, too_late: bool) -> None:
+    busy.mailbox.dies_at, busy.mailbox.too_late = dies_at, too_late
+    with pytest.raises(Crash):
+        busy.step().run(REQUEST)
+    found = busy.runs.get(RUN_ID)
+    assert found is not None
+    assert found["state"] == "running"
+    busy.step().run(REQUEST)
+    found = busy.runs.get(RUN_ID)
+    assert found is not None
+    assert found["state"] == "finished"
+    by_id = {alert.alert_id: alert for alert in busy.mailbox.sent}
+    assert [alert.account_id for alert in by_id.values()] == ["cb-long", "cb-short"]
+    assert all(by_id[alert.alert_id] == alert for alert in busy.mailbox.sent)
+
+
+def test_a_store_that_does_not_answer_is_not_a_missing_observation(busy: Desk) -> None:
+    class Down(MemoryObjects):
+        def get(self, key: str) -> Any:
+            if "/observations/" in key:
+                raise StoreUnavailable("GetObject: SlowDown")
+            return super().get(key)
+
+    down = Down()
+    down._objects = busy.objects._objects
+    with pytest.raises(StoreUnavailable):
+        replace(busy.step(), objects=down).run(REQUEST)
+    assert busy.objects.get(keys.report_object(RUN_ID)) is None
+
+
+def test_two_runs_in_a_row_chain_their_reports(busy: Desk) -> None:
+    busy.step().run(REQUEST)
+    second = "20261122T120500Z"
+    busy.runs.claim(second, "execution-2", later(NOON, 300))
+    busy.runs.write_manifest(Manifest(second, later(NOON, 300), {"cb-fine": "coinbase"}, {}))
+    found = seen("cb-fine", observed_at=later(NOON, 300))
+    document = observation_document(second, Observation(found, believed("cb-fine"), None), NOON, NOON, [])
+    busy.objects.put_once(keys.observation_object(second, "cb-fine"), document)
+    busy.step().run(CompareRequest(second, "execution-2"))
+    first, last = busy.rows.query(keys.audit("cb-fine"), prefix=keys.REPORT)
+    assert (last["seq"], last["prev"]) == (2, first["hash"])
+    verified = Audit(busy.rows, 400).last_verified("cb-fine")
+    assert verified is not None
+    assert verified["run_id"] == RUN_ID  # the second run had no book to compare with
+
+
+def test_what_an_alert_says_is_what_the_frozen_report_says(desk: Desk) -> None:
+    desk.plan(cb_main="coinbase")
+    desk.price()
+    desk.observe(seen("cb-main", holding("BTC", "0.5")), believed("cb-main", holding("BTC", "1")))
+    desk.step().run(REQUEST)
+    (alert,) = desk.mailbox.sent
+    line = next(line for line in desk.reports()["cb-main"]["lines"] if line["asset"] == "BTC")
+    assert alert.document["breaks"] == [line]
+
+
+@pytest.mark.parametrize(
+    ("event", "problem"),
+    [
+        (None, "event: must be an object"),
+        ({}, "event.run_id: is missing"),
+        ({"run_id": RUN_ID}, "event.execution: is missing"),
+        ({"run_id": RUN_ID, "execution": ""}, "event.execution: must not be empty"),
+        ({"run_id": RUN_ID, "execution": "x", "y": 1}, "event.y: is not a field here"),
+    ],
+)
+def test_an_event_nobody_can_follow_is_refused_by_its_place(event: object, problem: str) -> None:
+    with pytest.raises(ConfigInvalid) as refused:
+        read_request(event)
+    assert str(refused.value).startswith(problem)
