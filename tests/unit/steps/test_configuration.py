@@ -1,0 +1,160 @@
+"""What a function is told by its environment: one clear line for whatever is wrong with it."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from trueup.config import (
+    INTERVALS,
+    CompareSettings,
+    FetchSettings,
+    PlanSettings,
+    PricesSettings,
+    Stores,
+    threshold,
+)
+from trueup.errors import ConfigInvalid
+
+ENVIRONMENT = {
+    "TABLE_NAME": "trueup-table",
+    "BUCKET_NAME": "trueup-evidence",
+    "RETENTION_DAYS": "400",
+    "RECONCILIATION_ENABLED": "true",
+    "RECONCILIATION_INTERVAL_SECONDS": "300",
+    "RECONCILIATION_THRESHOLD_PERCENTAGE": "0.1",
+    "RECONCILIATION_TIMEOUT_MILLISECONDS": "5000",
+    "MAX_CONCURRENCY": "8",
+    "FETCH_FUNCTIONS": '{"coinbase": "arn:coinbase", "dydx": "arn:dydx"}',
+    "VENUE": "coinbase",
+    "SECRET_PREFIX": "trueup/",
+    "PRICES_BASE_URL": "https://api.coinbase.com",
+    "BASE_CURRENCY": "USD",
+    "TOPIC_ARN": "arn:topic",
+}
+STORES = Stores("trueup-table", "trueup-evidence", 400)
+SETTINGS: dict[str, Any] = {
+    "plan": PlanSettings,
+    "fetch": FetchSettings,
+    "prices": PricesSettings,
+    "compare": CompareSettings,
+}
+NEEDED = {
+    "plan": ["RECONCILIATION_ENABLED", "RECONCILIATION_INTERVAL_SECONDS", "MAX_CONCURRENCY", "FETCH_FUNCTIONS"],
+    "fetch": ["VENUE", "SECRET_PREFIX", "RECONCILIATION_TIMEOUT_MILLISECONDS"],
+    "prices": ["BASE_CURRENCY", "PRICES_BASE_URL", "RECONCILIATION_TIMEOUT_MILLISECONDS"],
+    "compare": ["TOPIC_ARN", "BASE_CURRENCY", "RECONCILIATION_THRESHOLD_PERCENTAGE"],
+}
+OF_ALL = ["TABLE_NAME", "BUCKET_NAME", "RETENTION_DAYS"]
+
+
+def test_each_function_reads_its_own_settings() -> None:
+    assert PlanSettings.from_env(ENVIRONMENT) == PlanSettings(
+        STORES, True, 300, 8, {"coinbase": "arn:coinbase", "dydx": "arn:dydx"}
+    )
+    assert FetchSettings.from_env(ENVIRONMENT) == FetchSettings(STORES, "coinbase", "trueup/", 5000)
+    assert PricesSettings.from_env(ENVIRONMENT) == PricesSettings(STORES, "USD", "https://api.coinbase.com", 5000)
+    assert CompareSettings.from_env(ENVIRONMENT) == CompareSettings(STORES, "arn:topic", "USD", Decimal("0.001"))
+
+
+@pytest.mark.parametrize("function", NEEDED)
+def test_a_function_needs_what_it_uses_and_nothing_else(function: str) -> None:
+    wanted = {name: ENVIRONMENT[name] for name in OF_ALL + NEEDED[function]}
+    SETTINGS[function].from_env(wanted)
+
+
+@pytest.mark.parametrize("value", [None, ""])
+@pytest.mark.parametrize(
+    ("function", "name"), [(function, name) for function, own in NEEDED.items() for name in OF_ALL + own]
+)
+def test_a_variable_that_is_not_set_is_named(function: str, name: str, value: str | None) -> None:
+    env = {key: text for key, text in ENVIRONMENT.items() if key != name}
+    if value is not None:
+        env[name] = value
+    with pytest.raises(ConfigInvalid, match=rf"^{name} is not set; the template sets it: deploy again$"):
+        SETTINGS[function].from_env(env)
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "value", "problem"),
+    [
+        ("plan", "RETENTION_DAYS", "0", "must be a whole number from 1 to 36500; not '0'"),
+        ("plan", "RETENTION_DAYS", "40 days", "must be a whole number from 1 to 36500; not '40 days'"),
+        ("plan", "RETENTION_DAYS", "1e2", "must be a whole number"),
+        ("plan", "RETENTION_DAYS", "-5", "must be a whole number"),
+        ("plan", "RETENTION_DAYS", "４００", "must be a whole number"),
+        ("plan", "RETENTION_DAYS", "9" * 5000, "must be a whole number"),
+        ("plan", "RECONCILIATION_ENABLED", "True", "must be one of true, false; not 'True'"),
+        ("plan", "RECONCILIATION_ENABLED", "1", "must be one of true, false; not '1'"),
+        ("plan", "RECONCILIATION_INTERVAL_SECONDS", "90", "must be one of 60, 120, 300, 600, 900, 1800, 3600; not 90"),
+        ("plan", "RECONCILIATION_INTERVAL_SECONDS", "59", "must be a whole number from 60 to 3600; not '59'"),
+        ("plan", "RECONCILIATION_INTERVAL_SECONDS", "5 min", "must be a whole number from 60 to 3600; not '5 min'"),
+        ("plan", "MAX_CONCURRENCY", "0", "must be a whole number from 1 to 1000; not '0'"),
+        ("plan", "MAX_CONCURRENCY", "1001", "must be a whole number from 1 to 1000; not '1001'"),
+        ("plan", "FETCH_FUNCTIONS", "coinbase", "must be a JSON object of venue to function ARN"),
+        ("plan", "FETCH_FUNCTIONS", "[]", "must be a JSON object of venue to function ARN"),
+        ("plan", "FETCH_FUNCTIONS", '{"coinbase": ""}', "must be a JSON object of venue to function ARN"),
+        ("plan", "FETCH_FUNCTIONS", '{"coinbase": null}', "must be a JSON object of venue to function ARN"),
+        ("plan", "FETCH_FUNCTIONS", '{"coinbase": {"x": 1}}', "must be a JSON object of venue to function ARN"),
+        ("fetch", "RECONCILIATION_TIMEOUT_MILLISECONDS", "999", "must be a whole number from 1000 to 60000; not '999'"),
+        ("fetch", "RECONCILIATION_TIMEOUT_MILLISECONDS", "60001", "must be a whole number from 1000 to 60000"),
+        ("fetch", "RECONCILIATION_TIMEOUT_MILLISECONDS", "5.0", "must be a whole number from 1000 to 60000"),
+        ("prices", "PRICES_BASE_URL", "http://api.coinbase.com", "must be https"),
+        ("prices", "PRICES_BASE_URL", "api.coinbase.com", "must be a plain address"),
+        ("prices", "BASE_CURRENCY", "usd", "must be a currency such as USD; not 'usd'"),
+        ("prices", "BASE_CURRENCY", "US", "must be a currency such as USD; not 'US'"),
+        ("prices", "BASE_CURRENCY", "USD\n", "must be a currency such as USD"),
+        ("compare", "BASE_CURRENCY", "DOLLAR", "must be a currency such as USD; not 'DOLLAR'"),
+        ("compare", "RECONCILIATION_THRESHOLD_PERCENTAGE", "0.1%", "must be a decimal number"),
+        ("compare", "RECONCILIATION_THRESHOLD_PERCENTAGE", "0,1", "must be a decimal number"),
+        ("compare", "RECONCILIATION_THRESHOLD_PERCENTAGE", "NaN", "must be a decimal number"),
+        ("compare", "RECONCILIATION_THRESHOLD_PERCENTAGE", "0", "must be from 0.0001 to 10 (per cent); not 0"),
+        ("compare", "RECONCILIATION_THRESHOLD_PERCENTAGE", "-1", "must be from 0.0001 to 10 (per cent); not -1"),
+        ("compare", "RECONCILIATION_THRESHOLD_PERCENTAGE", "0.00009", "must be from 0.0001 to 10 (per cent)"),
+        ("compare", "RECONCILIATION_THRESHOLD_PERCENTAGE", "10.1", "must be from 0.0001 to 10 (per cent); not 10.1"),
+        (
+            "compare",
+            "RECONCILIATION_THRESHOLD_PERCENTAGE",
+            "0." + "1" * 39,
+            "must have at most 20 digits after the point",
+        ),
+    ],
+)
+def test_a_variable_that_is_wrong_is_named_with_what_is_allowed(
+    function: str, name: str, value: str, problem: str
+) -> None:
+    with pytest.raises(ConfigInvalid) as refused:
+        SETTINGS[function].from_env(ENVIRONMENT | {name: value})
+    message = str(refused.value)
+    assert message.startswith(f"{name} {problem}")
+    assert "\n" not in message
+    assert len(message) < 200
+
+
+@pytest.mark.parametrize("interval", INTERVALS)
+def test_every_interval_the_template_offers_is_taken(interval: int) -> None:
+    found = PlanSettings.from_env(ENVIRONMENT | {"RECONCILIATION_INTERVAL_SECONDS": str(interval)})
+    assert found.interval_seconds == interval
+
+
+@pytest.mark.parametrize(
+    ("percentage", "share"),
+    [
+        ("0.1", "0.001"),
+        ("10", "0.1"),
+        ("0.0001", "0.000001"),
+        ("1e0", "0.01"),
+        ("0.12345678901234567891", "0.0012345678901234567891"),
+    ],
+)
+def test_a_threshold_in_per_cent_is_a_share_exactly(percentage: str, share: str) -> None:
+    assert threshold(percentage) == Decimal(share)
+
+
+def test_a_switched_off_stack_says_so() -> None:
+    assert PlanSettings.from_env(ENVIRONMENT | {"RECONCILIATION_ENABLED": "false"}).enabled is False
+
+
+def test_no_venue_deployed_is_an_empty_object() -> None:
+    assert PlanSettings.from_env(ENVIRONMENT | {"FETCH_FUNCTIONS": json.dumps({})}).fetch_functions == {}
