@@ -56,6 +56,12 @@ def code_of(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
+def is_passing(error: ClientError) -> bool:
+    """Tell whether AWS's answer is a passing fault, so that asking again later may help."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return code_of(error) in _TRANSIENT or status >= 500
+
+
 def raising_store_unavailable(call: Callable[P, R]) -> Callable[P, R]:
     """Turn AWS's passing faults into StoreUnavailable, which the state machine retries.
 
@@ -68,8 +74,8 @@ def raising_store_unavailable(call: Callable[P, R]) -> Callable[P, R]:
         try:
             return call(*args, **kwargs)
         except ClientError as error:
-            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            if code_of(error) in _TRANSIENT or status >= 500:
+            if is_passing(error):
+                status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
                 raise StoreUnavailable(f"{error.operation_name}: {code_of(error)} ({status}); retried later") from None
             raise
         except (HTTPClientError, AwsConnectionError, IncompleteReadError) as error:
