@@ -14,6 +14,7 @@ from botocore.exceptions import ConnectionError as AwsConnectionError
 from typer.exceptions import TyperException
 
 from cli import exits
+from trueup.aws import is_passing
 from trueup.domain.reading import Malformed
 from trueup.errors import (
     BookConflict,
@@ -99,5 +100,5 @@ def _explain_aws(error: BotoCoreError | ClientError) -> tuple[str, int]:
             return f"{code}: {error.operation_name} is not allowed: {words}", exits.REFUSED
         if code in _CREDENTIALS:
             return f"{code}: AWS does not accept these credentials; sign in again: {words}", exits.REFUSED
-        return f"{code}: {error.operation_name}: {words}", exits.REFUSED
+        return f"{code}: {error.operation_name}: {words}", exits.TEMPORARY if is_passing(error) else exits.REFUSED
     return f"{name}: {error}", exits.REFUSED

@@ -42,6 +42,8 @@ PRICES = {
     "source": "test",
     "prices": {"BTC": "97000.5", "ETH": "3400"},
 }
+RUN_ID = "20261122T120000Z"
+DYDX = {"account_id": "dydx-one", "venue": "dydx", "address": "dydx199tqg4wdlnu4qjlxchpd7seg454937hjrknju4"}
 ACCOUNT = {"account_id": "cb-main", "venue": "coinbase", "secret": "coinbase/cb-main", "wallets": ["spot"]}
 
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
-from cli_kit import ACCOUNT, BOOK, PRICES, SNAPSHOT
+from cli_kit import ACCOUNT, BOOK, DYDX, PRICES, RUN_ID, SNAPSHOT
 from moto import mock_aws
 
 from cli.cloud import Cloud
@@ -22,10 +24,8 @@ from trueup.store import keys
 from trueup.store.audit import Audit, Entry
 
 TEMPLATE = Path(__file__).parents[3] / "template.yaml"
-RUN_ID = "20261122T120000Z"
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:reconcile"
 SESSION = boto3.Session("testing", "testing", region_name="us-east-1")
-DYDX = {"account_id": "dydx-one", "venue": "dydx", "address": "dydx199tqg4wdlnu4qjlxchpd7seg454937hjrknju4"}
 
 
 @pytest.fixture(autouse=True)
@@ -56,8 +56,14 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
         yield made
 
 
+@cache
+def _table_of_the_template() -> dict[str, Any]:
+    properties: dict[str, Any] = template.read(TEMPLATE)["Resources"]["TrueupTable"]["Properties"]
+    return properties
+
+
 def _resources() -> dict[str, str]:
-    properties = template.read(TEMPLATE)["Resources"]["TrueupTable"]["Properties"]
+    properties = _table_of_the_template()
     aws.client("dynamodb").create_table(
         TableName="table",
         BillingMode="PAY_PER_REQUEST",

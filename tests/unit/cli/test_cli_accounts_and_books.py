@@ -4,8 +4,7 @@ import base64
 import json
 
 import pytest
-from cli_kit import ACCOUNT, BOOK, changed, is_one_line, trueup, write
-from conftest import DYDX, RUN_ID
+from cli_kit import ACCOUNT, BOOK, DYDX, RUN_ID, changed, is_one_line, trueup, write
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from trueup.store import keys

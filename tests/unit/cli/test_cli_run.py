@@ -4,8 +4,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from cli_kit import trueup
-from conftest import RUN_ID
+from cli_kit import RUN_ID, trueup
 
 from cli.follow import follow_run
 from trueup import aws

@@ -3,8 +3,7 @@
 import json
 
 import pytest
-from cli_kit import is_one_line, trueup
-from conftest import RUN_ID
+from cli_kit import RUN_ID, is_one_line, trueup
 
 from trueup.store import keys
 
