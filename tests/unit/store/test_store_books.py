@@ -130,7 +130,11 @@ def test_another_accounts_book_is_invalid(stores: Stores) -> None:
         books.read("cb-main")
 
 
-@pytest.mark.parametrize("body", [b"garbage", gzip.compress(b"{"), gzip.compress(b'{"total": 1.5}')])
+@pytest.mark.parametrize(
+    "body",
+    [b"garbage", gzip.compress(b"{"), gzip.compress(b'{"total": 1.5}')],
+    ids=["not gzip", "not JSON", "a number for an amount"],
+)
 def test_an_object_that_is_not_even_json_is_invalid(
     dynamo_rows: Rows, s3_objects: S3Objects, bucket: str, body: bytes
 ) -> None:
