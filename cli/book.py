@@ -11,7 +11,7 @@ from cli.accounts import find_account
 from cli.cloud import Cloud, connect
 from cli.csv_book import read_csv_book
 from cli.errors import BadInput
-from cli.files import read_json_file
+from cli.files import read_document
 from cli.options import DEFAULT_STACK, AccountId, AsOf, Json, Local, Region, StackName, account_id, check_run_id, moment
 from cli.output import note, print_document, print_line, print_table
 from cli.tables import book_table
@@ -47,7 +47,7 @@ def put(
     as_json: Json = False,
 ) -> None:
     """Make a book the current one of its account."""
-    book = read_book(read_json_file(file), str(file))
+    book = read_book(read_document(file), str(file))
     _write(connect(stack_name, region=region, local=local), _checked(book, str(file)), expect, as_json=as_json)
 
 
@@ -72,7 +72,7 @@ def import_book(
     elif as_of is not None:
         raise BadInput("--as-of: is for CSV books; a JSON book states its own as_of")
     else:
-        book = read_book(read_json_file(file), str(file))
+        book = read_book(read_document(file), str(file))
         if book.account_id != name:
             raise BadInput(f"{file}: account_id: is {book.account_id}, but --account is {name}")
     _write(connect(stack_name, region=region, local=local), _checked(book, "--as-of"), expect, as_json=as_json)

@@ -10,7 +10,7 @@ import typer
 from cli import exits
 from cli.csv_book import read_csv_book
 from cli.errors import BadInput
-from cli.files import read_document, read_json_file
+from cli.files import read_document
 from cli.options import AsOf, Json, moment
 from cli.output import print_document, print_line, print_table
 from cli.tables import account_report_table, totals_line
@@ -169,13 +169,13 @@ class _Reader:
         case = self.case
         snapshot_reason = Reason.BAD_RESPONSE if _is_there(case.snapshot) else Reason.MISSING_OBSERVATION
         snapshot = self._read(
-            case.snapshot, snapshot_reason, lambda path: read_snapshot(read_json_file(path), str(path))
+            case.snapshot, snapshot_reason, lambda path: read_snapshot(read_document(path), str(path))
         )
         book = self._book(case.book, snapshot)
         after = book if case.book_after is None else self._book(case.book_after, snapshot)
         policy = self._read(case.policy, Reason.MISSING_OBSERVATION, _policy) or default_policy()
         prices = self._read(
-            case.prices, Reason.MISSING_OBSERVATION, lambda path: read_prices(read_json_file(path), str(path))
+            case.prices, Reason.MISSING_OBSERVATION, lambda path: read_prices(read_document(path), str(path))
         )
         account = self._account(snapshot)
         if self.faults or snapshot is None:
@@ -203,7 +203,7 @@ class _Reader:
             if snapshot is not None and _is_csv(path):
                 now = snapshot.observed_at if self.as_of is None else moment(self.as_of, "--as-of")
                 return read_csv_book(path, snapshot.account_id, now)
-            book = read_book(read_json_file(path), str(path))
+            book = read_book(read_document(path), str(path))
             if snapshot is not None and book.account_id != snapshot.account_id:
                 raise BadInput(
                     f"{path}: account_id: is the book of {book.account_id}; the snapshot is of {snapshot.account_id}"

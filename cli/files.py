@@ -28,17 +28,14 @@ def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
     return content
 
 
-def read_json_file(path: Path) -> Any:
-    """Parse a JSON file (a byte order mark is tolerated). Raises BadInput or Malformed naming the file."""
-    content = read_bytes(path)
-    document = parse_json(content.removeprefix(b"\xef\xbb\xbf"), str(path))
+def read_document(path: Path) -> Any:
+    """Parse a document: YAML if the file's name ends in .yaml or .yml, else JSON. Raises BadInput or Malformed.
+
+    A byte order mark is tolerated.
+    """
+    if path.suffix.lower() in {".yaml", ".yml"}:
+        return parse_yaml(read_bytes(path, MAX_YAML_BYTES), str(path))
+    document = parse_json(read_bytes(path).removeprefix(b"\xef\xbb\xbf"), str(path))
     if document is None:
         raise Malformed(str(path), "must be an object, not null")
     return document
-
-
-def read_document(path: Path) -> Any:
-    """Parse a file of settings: JSON if its name ends in .json, else YAML. Raises BadInput or Malformed."""
-    if path.suffix.lower() == ".json":
-        return read_json_file(path)
-    return parse_yaml(read_bytes(path, MAX_YAML_BYTES), str(path))

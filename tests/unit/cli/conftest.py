@@ -35,6 +35,7 @@ def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, "/dev/null")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setattr("cli.book.utc_now", lambda: read_time("2026-11-22T12:01:00Z", "now"))
     yield
     if boto3.DEFAULT_SESSION is not SESSION:
         boto3.DEFAULT_SESSION = None

@@ -20,7 +20,7 @@ def now():
 @pytest.fixture
 def healthy(schedule, tmp_path, monkeypatch):
     """Two accounts that can be read, fresh books, a confirmed subscriber, and a run just now."""
-    monkeypatch.setattr("cli.doctor.utc_now", now)
+    monkeypatch.setattr("cli.book.utc_now", now)
     key = make_credential()
     with CoinbaseSimulator() as coinbase, DydxSimulator(oracle_prices={}) as dydx:
         portfolio = coinbase.open_portfolio(key.name, key.public_key, {"BTC": "1"})

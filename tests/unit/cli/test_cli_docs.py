@@ -1,0 +1,84 @@
+"""Every command in docs/cli.md is run, and prints what the page says (`[...]` stands for anything)."""
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from cli_kit import trueup, write
+
+from cli.main import app
+from local.venues.credentials import make_credential
+
+ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "docs" / "cli.md"
+BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def commands(block: str) -> list[tuple[str, str]]:
+    """Pairs of a command and what is printed after it."""
+    found: list[tuple[str, str]] = []
+    for line in block.splitlines():
+        if line.startswith("$ "):
+            found.append((line[2:], ""))
+        else:
+            command, printed = found[-1]
+            found[-1] = command, f"{printed}{line}\n"
+    return found
+
+
+BLOCKS = [commands(match[1]) for match in BLOCK.finditer(PAGE.read_text())]
+
+
+class Shell:
+    """Runs what a reader of the page would type, in a folder with the examples."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.code = 0
+
+    def run(self, command: str) -> str:
+        if command == "echo $?":
+            return f"{self.code}\n"
+        if command.startswith("trueup "):
+            ran = trueup(*shlex.split(command)[1:])
+            self.code = ran.code
+            return ran.out + ran.err
+        done = subprocess.run(["bash", "-c", command], cwd=self.folder, capture_output=True, text=True, check=True)
+        return done.stdout
+
+
+def pattern(expected: str) -> str:
+    return ".*".join(re.escape(part) for part in expected.split("[...]"))
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=[block[0][0] for block in BLOCKS])
+def test_the_page_shows_what_is_printed(block, a_run, schedule, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    write(tmp_path, "cdp_api_key.json", make_credential().key_file())
+    if not any("accounts put" in command for command, _ in block):
+        trueup("accounts", "put", "examples/coinbase-account.json")
+        trueup("accounts", "disable", "cb-main")
+    shell = Shell(tmp_path)
+    for command, expected in block:
+        printed = shell.run(command)
+        assert re.fullmatch(pattern(expected), printed, re.DOTALL), f"$ {command}\n{printed}"
+
+
+def test_the_page_names_every_verb():
+    group = __import__("typer").main.get_command(app)
+    text = PAGE.read_text()
+    for name, command in group.commands.items():
+        assert f"trueup {name}" in text
+        for verb in getattr(command, "commands", ()):
+            assert re.search(rf"trueup {name} [^\n]*\b{verb}\b", text), f"{name} {verb}"
+
+
+def test_only_a_case_that_cannot_be_read_has_a_detail():
+    printed = next(printed for block in BLOCKS for command, printed in block if "--batch" in command)
+    reports = [json.loads(line.replace("[[...]]", "[]")) for line in printed.splitlines()]
+    assert ["detail" in report for report in reports] == [False, True, True]
