@@ -104,6 +104,7 @@ class Functions:
         self._common = common
         self.invocations: list[tuple[str, dict[str, Any]]] = []
         self._lock = threading.Lock()
+        self._failing: dict[str, Exception] = {}
 
     def deploy(self, name: str, folder: str, **environment: str) -> None:
         spec = importlib.util.spec_from_file_location(f"deployed_{name}", ROOT / "functions" / folder / "app.py")
@@ -116,6 +117,10 @@ class Functions:
 
     def configure(self, name: str, **environment: str) -> None:
         self._modules[arn(name)].__dict__["os"].environ.update(environment)
+
+    def fail_next(self, name: str, error: Exception) -> None:
+        """Let the next invocation of a function die of this, after it has done its work."""
+        self._failing[arn(name)] = error
 
     def invoke(self, function_name: str, body: str) -> tuple[str, bool]:
         """Answer as Lambda does: the payload, and whether it is an error."""
@@ -130,7 +135,10 @@ class Functions:
             get_remaining_time_in_millis=lambda: 10_000,
         )
         try:
-            return json.dumps(self._modules[function_name].handler(event, context)), False
+            answer = self._modules[function_name].handler(event, context)
+            if function_name in self._failing:
+                raise self._failing.pop(function_name)  # noqa: TRY301 (dying is the point)
+            return json.dumps(answer), False
         except Exception as error:  # noqa: BLE001 (whatever a handler raises is what Lambda reports)
             trace = traceback.format_tb(error.__traceback__)
             return json.dumps(

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from local.venues.credentials import make_address
-from tests.workflow.desk import Desk
+from tests.workflow.desk import Desk, arn
 from trueup.store.audit import GENESIS, chain_hash
 
 RUN = "20261122T120000Z"
@@ -155,3 +155,37 @@ def test_an_execution_with_a_wrong_input_fails_and_names_the_field(
     assert (done.status, done.error) == ("FAILED", "ConfigInvalid")
     (failed,) = [event["taskFailedEventDetails"] for event in done.events if "taskFailedEventDetails" in event]
     assert named in failed["cause"]
+
+
+def test_a_run_without_any_enabled_account_is_no_green_run(desk: Desk) -> None:
+    done = desk.run(SCHEDULED)
+
+    assert (done.status, done.error) == ("FAILED", "NothingVerified")
+
+
+def test_an_account_whose_venue_is_not_deployed_is_reported_all_the_same(desk: Desk) -> None:
+    desk.open_coinbase("cb-main", {"BTC": "1"}, book={"BTC": "1"})
+    desk.open_dydx("dydx-main", make_address("desk"), {"USDC": "100"}, {}, book={"USDC": "100"})
+    desk.functions.configure("plan", FETCH_FUNCTIONS=json.dumps({"coinbase": arn("fetch-coinbase")}))
+
+    desk.run(SCHEDULED)
+
+    report = desk.account_report(RUN, "dydx-main")
+    assert (report["status"], report["reasons"]) == ("UNVERIFIED", ["missing_observation"])
+    (failure,) = desk.report(RUN)["failures"]
+    assert "is dydx among the stack's Venues?" in failure["message"]
+
+
+def test_a_compare_that_dies_at_the_end_is_tried_again_to_the_same_row_and_the_same_alert(desk: Desk) -> None:
+    desk.open_coinbase("cb-main", {"BTC": "0.5"}, book={"BTC": "1"})
+    desk.functions.fail_next("compare", RuntimeError("the power went"))
+
+    done = desk.run(SCHEDULED)
+
+    assert (done.status, done.failed_attempts()) == ("SUCCEEDED", ["RuntimeError"])
+    assert desk.functions.count("compare") == 2
+    assert len(desk.rows.query("ACCOUNT#cb-main", prefix="REPORT#")) == 1
+    # At least once to the topic, once to a person: who has seen the id drops the second.
+    sent = [json.loads(envelope["Message"])["alert_id"] for envelope in desk.messages()]
+    assert len(sent) == 2
+    assert len(set(sent)) == 1
