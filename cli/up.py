@@ -17,7 +17,7 @@ _LOOK_EVERY_SECONDS = 0.1
 
 
 def up(port: Port = None) -> None:
-    """Start the local cloud, the simulated venues and a live book, and keep them running, with a run every two minutes."""
+    """Keep the local cloud, the simulated venues and a live book running, with a run every two minutes."""
     log = DEFAULT_STATE_FOLDER.with_suffix(".log")
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "local.stage", "--state-folder", str(DEFAULT_STATE_FOLDER)]
