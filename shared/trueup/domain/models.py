@@ -256,7 +256,7 @@ def read_observation(document: object, place: str = "observation") -> Observatio
     book, after = record.optional_raw("book"), record.optional_raw("book_after")
     try:
         sha256 = digest(document)
-    except (TypeError, ValueError) as error:  # a number with a point, half a character: no evidence of ours holds one
+    except (TypeError, ValueError, RecursionError) as error:  # a number with a point, half a character, a deep nest
         raise Malformed(place, f"is not what was written: {error}") from None
     return Observation(
         snapshot=read_snapshot(record.raw("snapshot"), record.at("snapshot")),

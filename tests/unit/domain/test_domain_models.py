@@ -469,3 +469,13 @@ def test_a_fault_inside_evidence_is_named_with_its_place(part: str) -> None:
 def test_prices_are_written_in_order_of_the_assets() -> None:
     assert list(prices_document(prices({"ETH": "1", "BTC": "2"}))["prices"]) == ["BTC", "ETH"]
     assert plain(read_prices(PRICES).prices["BTC"]) == "97000.5"
+
+
+def test_evidence_nested_too_deeply_to_be_written_is_refused() -> None:
+    nest: Any = []
+    for _ in range(50_000):
+        nest = [nest]
+    with pytest.raises(Malformed, match="observation: is not what was written"):
+        read_observation({"answers": nest})
+    while nest:  # taken apart by hand: Python would do it recursively
+        nest = nest[0]
