@@ -296,8 +296,12 @@ def test_a_report_with_the_longest_amounts_and_names_there_are_is_read_back_whol
     generous = policy(tolerance={"assets": {name: {"relative": digits, "value_cap": digits}}})
     wide = policy(tolerance={"default": {"value_cap": "0", "value_floor": "0", "relative": "0"}})
     for by in (generous, wide):
-        report = judge([(name, f"-{digits}")], [(name, digits)], valued=prices({name: digits}), by=by)
-        assert read_account_report(travelled(account_report_document(report))) == report
+        for valued in (prices({name: digits}), None):
+            report = judge([(name, f"-{digits}")], [(name, digits)], valued=valued, by=by)
+            assert read_account_report(travelled(account_report_document(report))) == report
+    tolerated = judge([(name, "1")], [(name, "2")], valued=None, by=generous).lines[0].rule
+    assert tolerated is not None
+    assert len(tolerated.origin) > 512
     tiny = judge([("BTC", digits)], [("BTC", "1e-40")], valued=prices({"BTC": "1e-40"}), by=wide)
     assert read_account_report(travelled(account_report_document(tiny))) == tiny
     assert gross_worth([judge([(name, f"-{digits}")], [(name, digits)], valued=prices({name: digits}))] * 3)
