@@ -118,7 +118,8 @@ class _Watched:
         for event in self._new_events():
             details = event.get(_ATTEMPT_FAILED.get(event["type"], ""), {})
             if details:
-                yield one_line(f"{details.get('error', '?')}: {_message(details.get('cause', ''))}")
+                words = _message(details.get("cause", ""))
+                yield one_line(f"{details.get('error', '?')}{f': {words}' if words else ''}")
 
     def _new_events(self) -> list[dict[str, Any]]:
         """Return the events since the last look, oldest first; newest pages first, so that a long run costs little."""

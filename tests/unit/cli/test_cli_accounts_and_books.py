@@ -174,6 +174,20 @@ def test_adopting_takes_complete_wallets_only_and_is_on_the_record(a_run, two_ac
     assert record["evidence_sha256"] == a_run.audit.last("cb-main")["evidence_sha256"]
 
 
+def test_what_was_seen_of_a_wallet_that_was_not_read_whole_is_not_adopted(two_accounts):
+    half = changed(NOW_SNAPSHOT, wallets={"spot": "complete", "earn": "failed: incomplete"})
+    half["holdings"].append({"wallet": "earn", "asset": "DOT", "total": "7"})
+    half["pending"] = [
+        {"wallet": wallet, "asset": "BTC", "quantity": "1", "applied": False, "reference": wallet}
+        for wallet in ("spot", "earn")
+    ]
+    evidence = {"book": None, "book_after": None, "snapshot": half}
+    two_accounts.objects.put_once(keys.observation_object(RUN_ID, "cb-main"), evidence)
+    book = trueup("book", "adopt", "cb-main", "--run", RUN_ID, "--json").document["book"]
+    assert [holding["wallet"] for holding in book["holdings"]] == ["spot"]
+    assert [item["wallet"] for item in book["pending"]] == ["spot"]
+
+
 def test_adopting_never_hides_differences_behind_a_book_that_exists(a_run, two_accounts, tmp_path):
     trueup("book", "put", write(tmp_path, "book.json", NOW_BOOK))
     refused(trueup("book", "adopt", "cb-main"), "version 1", "--replace")

@@ -78,6 +78,12 @@ def test_the_page_names_every_verb():
             assert re.search(rf"trueup {name} [^\n]*\b{verb}\b", text), f"{name} {verb}"
 
 
+def test_every_link_leads_somewhere():
+    for file, anchor in re.findall(r"\]\(([a-z-]+\.md)(?:#([a-z-]+))?\)", PAGE.read_text()):
+        headings = re.findall(r"^#+ (.*)$", (PAGE.parent / file).read_text(), re.MULTILINE)
+        assert not anchor or anchor in {heading.lower().replace(" ", "-") for heading in headings}, anchor
+
+
 def test_only_a_case_that_cannot_be_read_has_a_detail():
     printed = next(printed for block in BLOCKS for command, printed in block if "--batch" in command)
     reports = [json.loads(line.replace("[[...]]", "[]")) for line in printed.splitlines()]

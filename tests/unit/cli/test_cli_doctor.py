@@ -125,12 +125,25 @@ def test_a_venue_that_is_not_deployed_fails(healthy, monkeypatch):
     assert checks()["account dydx-one"]["found"] == "dydx is not deployed"
 
 
-def test_a_subscription_nobody_confirmed_is_listed_without_its_token(healthy):
-    healthy[0].client("sns").subscribe(
-        TopicArn=healthy[0].outputs["TopicArn"], Protocol="https", Endpoint="https://hooks.example/T0K3N"
-    )
-    ran = trueup("doctor", "--json")
-    assert "T0K3N" not in ran.out
+def test_a_subscription_nobody_confirmed_is_listed_without_its_token(healthy, monkeypatch):
+    class Sns:
+        """moto confirms every subscription by itself."""
+
+        def get_paginator(self, name):
+            return self
+
+        def paginate(self, TopicArn):  # noqa: N803
+            pending = {"SubscriptionArn": "PendingConfirmation"}
+            yield {"Subscriptions": [pending | {"Protocol": "https", "Endpoint": "https://u:p@hooks.example/T0K3N"}]}
+            yield {"Subscriptions": [pending | {"Protocol": "email", "Endpoint": "desk@example.com"}]}
+
+    monkeypatch.setattr("cli.doctor.client", lambda name: Sns() if name == "sns" else healthy[0].client(name))
+    found = [check for check in trueup("doctor", "--json").document["checks"] if check["check"] == "alerts"]
+    assert [(check["result"], check["found"]) for check in found] == [
+        ("warning", "https https://hooks.example/… is not confirmed"),
+        ("warning", "email desk@example.com is not confirmed"),
+        ("warning", "nobody hears them"),
+    ]
 
 
 def test_a_schedule_that_is_on_and_brings_no_runs_fails(healthy, monkeypatch):

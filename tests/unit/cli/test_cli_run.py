@@ -35,8 +35,8 @@ class StateMachine:
         return {"status": self.status, **self.ending}
 
     def get_execution_history(self, **request):
-        """Two events a page, newest first, as asked for."""
-        events = sorted(self.events, key=lambda event: -event["id"])
+        """Two events a page, in the order asked for."""
+        events = sorted(self.events, key=lambda event: event["id"], reverse=request.get("reverseOrder", False))
         start = int(request.get("nextToken", 0))
         page = {"events": events[start : start + 2]}
         return page | ({"nextToken": str(start + 2)} if start + 2 < len(events) else {})
@@ -71,6 +71,10 @@ def test_what_becomes_of_each_account_is_told_once_as_it_happens(a_run, machine)
             machine.events.append(event)
         machine.events[2] |= {"type": "TaskFailed", "taskFailedEventDetails": details}
 
+    def fail_again():
+        cause = {"error": "States.Timeout", "cause": ""}
+        machine.events.append({"id": 6, "type": "TaskTimedOut", "taskTimedOutEventDetails": cause})
+
     def give_up():
         a_run.rows.put({"pk": f"RUN#{RUN_ID}", "sk": "FAILURE#dydx-one", "error": "VenueGeoBlocked", "cause": "no"})
 
@@ -82,11 +86,12 @@ def test_what_becomes_of_each_account_is_told_once_as_it_happens(a_run, machine)
     def observe():
         a_run.objects.put_once(keys.observation_object(RUN_ID, "cb-main"), {})
 
-    followed, told = follow(a_run, machine, plan, retry, nothing, observe, give_up, nothing)
+    followed, told = follow(a_run, machine, plan, retry, nothing, observe, fail_again, give_up, nothing)
     assert told == [
         "reading 2 accounts at coinbase, dydx",
         "VenueRateLimited: account dydx-one at dydx: answered 429",
         "1 of 2 accounts read: cb-main",
+        "States.Timeout",
         "dydx-one: given up, VenueGeoBlocked",
     ]
     assert (followed.status, followed.said) == ("SUCCEEDED", None)
