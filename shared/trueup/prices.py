@@ -7,6 +7,7 @@ it afterwards is exact.
 
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
+from trueup.domain.amounts import NotAnAmount, parse_amount, plain
 from trueup.domain.models import PriceSet
 from trueup.domain.reading import Malformed, Record
 from trueup.venues.aliases import canonical
@@ -48,6 +49,16 @@ def _prices(rates: Record, names: list[str]) -> dict[str, Decimal]:
             rate = take_amount(rates, name)
         except Malformed:
             continue
-        if rate > 0:
-            prices[canonical("coinbase", name).name] = _ROUNDED.divide(Decimal(1), rate)
+        price = _ROUNDED.divide(Decimal(1), rate) if rate > 0 else Decimal(0)
+        if price > 0 and _can_be_kept(price):
+            prices[canonical("coinbase", name).name] = price
     return prices
+
+
+def _can_be_kept(price: Decimal) -> bool:
+    """Tell whether a price has few enough digits for a document: one absurd rate must not cost the whole set."""
+    try:
+        parse_amount(plain(price))
+    except NotAnAmount:
+        return False
+    return True

@@ -1,13 +1,16 @@
 """The desk every workflow test starts from."""
 
 import json
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
 from moto.awslambda_simple.models import LambdaSimpleBackend
+from moto.dynamodb.models import DynamoDBBackend
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 
 import trueup.aws
@@ -36,6 +39,7 @@ def desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
         CoinbaseSimulator(prices=PRICES) as coinbase,
         DydxSimulator(oracle_prices={"BTC-USD": "97000.5"}) as dydx,
     ):
+        _make_transactions_atomic(monkeypatch)
         desk = Desk(coinbase, dydx, _deploy_functions(coinbase.url))
         _deploy_stores(desk)
         _connect_state_machine(desk, monkeypatch)
@@ -100,3 +104,18 @@ def _connect_state_machine(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.machine_arn = boto3.client("stepfunctions").create_state_machine(
         name="reconcile", definition=json.dumps(definition()), roleArn=role
     )["stateMachineArn"]
+
+
+def _make_transactions_atomic(monkeypatch: pytest.MonkeyPatch) -> None:
+    """moto undoes a failed transaction by putting the whole table back, other people's writes in between included."""
+    lock = threading.RLock()
+
+    def one_at_a_time(call: Callable[..., Any]) -> Callable[..., Any]:
+        def locked(*args: Any, **kwargs: Any) -> Any:
+            with lock:
+                return call(*args, **kwargs)
+
+        return locked
+
+    for name in ("put_item", "transact_write_items"):
+        monkeypatch.setattr(DynamoDBBackend, name, one_at_a_time(getattr(DynamoDBBackend, name)))

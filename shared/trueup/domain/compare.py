@@ -110,7 +110,9 @@ class _Comparison:
             here, was, became = venue.get(key), before.get(key), after.get(key)
             if reason is not None:
                 self.reasons.add(reason)
-                lines.append(_unverified_line(key, here, was, became, reason))
+                lines.append(
+                    _unverified_line(key, here, was, became, reason, read=wallet not in unread, kept=wallet in covered)
+                )
             else:
                 lines.extend(self._compare_key(key, here, was, became))
 
@@ -313,16 +315,25 @@ def _same_sign(one: Decimal, other: Decimal) -> bool:
 
 
 def _unverified_line(
-    key: Key, here: Holding | None, was: Holding | None, became: Holding | None, reason: Reason
+    key: Key,
+    here: Holding | None,
+    was: Holding | None,
+    became: Holding | None,
+    reason: Reason,
+    *,
+    read: bool,
+    kept: bool,
 ) -> Line:
+    """State what each side said. A side without the key says zero only if it was read, or vouches for the wallet."""
+    no_venue, no_book = ZERO if read else None, ZERO if kept else None
     return Line(
         wallet=key[0],
         asset=key[1],
         field="total",
         outcome=Outcome.UNVERIFIED,
-        book=was.total if was else ZERO,
-        book_after=became.total if became else ZERO,
-        venue=here.total if here else ZERO,
+        book=was.total if was else no_book,
+        book_after=became.total if became else no_book,
+        venue=here.total if here else no_venue,
         severity=None,
         reason=reason,
     )

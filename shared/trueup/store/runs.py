@@ -91,7 +91,7 @@ class Runs:
         found = {}
         for row in self._rows.query(keys.failures(run_id), prefix=keys.FAILURE):
             name = row["sk"].removeprefix(keys.FAILURE)
-            found[name] = Failure(name, str(row["error"]), _message(str(row["cause"])))
+            found[name] = _failure(name, str(row.get("failure")))
         return found
 
     def _put(
@@ -110,10 +110,20 @@ class Runs:
         return self._rows.put(row, Condition(condition, "execution", execution))
 
 
-def _message(cause: str) -> str:
-    """Return the message inside a Lambda's error, or the words the state machine itself used; always writable."""
+def _failure(name: str, written: str) -> Failure:
+    """Read what a Catch was given: the error's name, and the message inside a Lambda's error or the engine's words."""
+    try:
+        caught = json.loads(written)
+        error, cause = str(caught["Error"]), str(caught.get("Cause") or "no cause was given")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Failure(name, "Unknown", "what failed was not written down properly")
     try:
         message = str(json.loads(cause)["errorMessage"])
     except (ValueError, KeyError, TypeError):
         message = cause
-    return message[:MAX_MESSAGE].encode(errors="replace").decode()
+    return Failure(name, _writable(error) or "Unknown", _writable(message))
+
+
+def _writable(text: str) -> str:
+    """Cut and clean somebody else's text, so that a report can hold it."""
+    return text[:MAX_MESSAGE].encode(errors="replace").decode()

@@ -76,7 +76,9 @@ def test_what_becomes_of_each_account_is_told_once_as_it_happens(a_run, machine)
         machine.events.append({"id": 6, "type": "TaskTimedOut", "taskTimedOutEventDetails": cause})
 
     def give_up():
-        a_run.rows.put({"pk": f"RUN#{RUN_ID}", "sk": "FAILURE#dydx-one", "error": "VenueGeoBlocked", "cause": "no"})
+        a_run.rows.put(
+            {"pk": f"RUN#{RUN_ID}", "sk": "FAILURE#dydx-one", "failure": '{"Error": "VenueGeoBlocked", "Cause": "no"}'}
+        )
 
     def nothing():
         pass

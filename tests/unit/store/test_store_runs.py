@@ -95,7 +95,8 @@ def test_a_run_that_never_was_has_no_manifest(runs: Runs) -> None:
 
 
 def written_by_the_state_machine(rows: Rows, name: str, error: str, cause: str, run_id: str = RUN_ID) -> None:
-    rows.put({"pk": f"RUN#{run_id}", "sk": f"FAILURE#{name}", "error": error, "cause": cause, "expires_at": 1})
+    failure = json.dumps({"Error": error, "Cause": cause})
+    rows.put({"pk": f"RUN#{run_id}", "sk": f"FAILURE#{name}", "failure": failure, "expires_at": 1})
 
 
 def test_failures_are_found_by_account_with_the_message_inside_the_lambdas_error(
@@ -107,7 +108,7 @@ def test_failures_are_found_by_account_with_the_message_inside_the_lambdas_error
     written_by_the_state_machine(stores[0], "cb-main", "VenueUnavailable", "another run's", "20261122T120500Z")
     assert runs.failures(RUN_ID) == {
         "cb-main": Failure("cb-main", "VenueAuthFailed", "account cb-main at coinbase: 401"),
-        "prices": Failure("prices", "States.Timeout", ""),
+        "prices": Failure("prices", "States.Timeout", "no cause was given"),
     }
 
 
@@ -115,6 +116,19 @@ def test_failures_are_found_by_account_with_the_message_inside_the_lambdas_error
 def test_a_cause_that_is_no_lambda_error_is_kept_as_it_is(runs: Runs, stores: tuple[Rows, Objects], cause: str) -> None:
     written_by_the_state_machine(stores[0], "cb-main", "States.TaskFailed", cause)
     assert runs.failures(RUN_ID)["cb-main"].message == cause
+
+
+@pytest.mark.parametrize("written", ["", "[]", "null", "{}", '{"Cause": "x"}'])
+def test_a_failure_nobody_can_read_is_still_a_failure(runs: Runs, stores: tuple[Rows, Objects], written: str) -> None:
+    stores[0].put({"pk": f"RUN#{RUN_ID}", "sk": "FAILURE#cb-main", "failure": written})
+    assert runs.failures(RUN_ID) == {
+        "cb-main": Failure("cb-main", "Unknown", "what failed was not written down properly")
+    }
+
+
+def test_a_timeout_has_no_cause_and_is_told_all_the_same(runs: Runs, stores: tuple[Rows, Objects]) -> None:
+    stores[0].put({"pk": f"RUN#{RUN_ID}", "sk": "FAILURE#cb-main", "failure": '{"Error": "States.Timeout"}'})
+    assert runs.failures(RUN_ID)["cb-main"] == Failure("cb-main", "States.Timeout", "no cause was given")
 
 
 def test_a_message_is_kept_short_and_can_always_be_written(runs: Runs, stores: tuple[Rows, Objects]) -> None:
