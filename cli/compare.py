@@ -30,7 +30,7 @@ from trueup.domain.policy import Policy, default_policy, read_policy
 from trueup.domain.reading import SLUG, Malformed, canonical_json
 from trueup.domain.reasons import Reason
 from trueup.domain.report import AccountReport, account_report_document
-from trueup.venues.registry import VENUES
+from trueup.venues.registry import VENUES, asked_wallets
 
 T = TypeVar("T")
 BASE = "USD"
@@ -244,7 +244,7 @@ def _compare(
     prices: PriceSet | None,
     account: Account | None,
 ) -> AccountReport:
-    asked = None if account is None else account.wallets
+    asked = None if account is None else asked_wallets(account)
     return compare(Observation(snapshot, book, after), policy, prices, asked=asked, base=BASE)
 
 

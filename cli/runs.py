@@ -41,7 +41,7 @@ def list_runs(
     if as_json:
         print_document({"day": name, "runs": [_bare(row) for row in rows]})
     elif rows:
-        headings = ("!run", "!started", "!state", "!status", "!verified", "breaks")
+        headings = ("!run", "!started", "!status", "!verified", "!crit/maj/min")
         print_table(plain_table(headings, [_run_cells(row) for row in rows]))
     else:
         print_line(f"no run on {name}")
@@ -164,16 +164,16 @@ def _print_account(report: RunReport, part: AccountReport, *, as_json: bool) -> 
 
 def _run_cells(row: dict[str, Any]) -> tuple[str | Text, ...]:
     counts = row.get("counts")
-    status = status_text(row["status"]) if "status" in row else Text("-")
+    # A run that has no verdict yet is what its state says.
+    status = status_text(row["status"]) if "status" in row else Text(row["state"])
     if counts is None:
-        return row["run_id"], _time_of_day(row["started_at"]), row["state"], status, "-", "-"
+        return row["run_id"], _time_of_day(row["started_at"]), status, "-", "-"
     return (
         row["run_id"],
         _time_of_day(row["started_at"]),
-        row["state"],
         status,
         f"{counts['accounts_verified']}/{counts['accounts']}",
-        severity_counts(counts["breaks"]),
+        "/".join(str(counts["breaks"][name]) for name in ("CRITICAL", "MAJOR", "MINOR")),
     )
 
 

@@ -7,16 +7,17 @@ from pathlib import Path
 
 from cli.demo import Port
 from cli.errors import NotThere
-from cli.output import note, print_line
+from cli.options import Json
+from cli.output import note, print_document, print_line
 from local.cloud.errors import LocalCloudError
-from local.cloud.ministack import DEFAULT_STATE_FOLDER, ask_to_stop
+from local.cloud.ministack import DEFAULT_STATE_FOLDER, ask_to_stop, attach
 from local.stage.__main__ import READY
 
 PATIENCE_SECONDS = 90.0
 _LOOK_EVERY_SECONDS = 0.1
 
 
-def up(port: Port = None) -> None:
+def up(port: Port = None, as_json: Json = False) -> None:
     """Keep the local cloud, the simulated venues and a live book running, with a run every two minutes."""
     log = DEFAULT_STATE_FOLDER.with_suffix(".log")
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -37,15 +38,21 @@ def up(port: Port = None) -> None:
         process.terminate()
         process.wait()
         raise
+    if as_json:
+        print_document({"endpoint": attach().endpoint_url, "state_folder": str(DEFAULT_STATE_FOLDER), "log": str(log)})
+        return
     print_line("Look with `trueup runs list --local` and `trueup runs last cb-algo --local`; `trueup down` ends it.")
 
 
-def down() -> None:
+def down(as_json: Json = False) -> None:
     """Stop what `trueup up` started."""
     try:
         ran = ask_to_stop()
     except LocalCloudError as error:
         raise NotThere(str(error)) from None
+    if as_json:
+        print_document({"stopped": ran})
+        return
     print_line("Stopped." if ran else "Nothing was running.")
 
 

@@ -76,9 +76,9 @@ def raising_store_unavailable(call: Callable[P, R]) -> Callable[P, R]:
         except ClientError as error:
             if is_passing(error):
                 status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-                raise StoreUnavailable(f"{error.operation_name}: {code_of(error)} ({status}); retried later") from None
+                raise StoreUnavailable(f"{error.operation_name}: {code_of(error)} ({status}); try again") from None
             raise
         except (HTTPClientError, AwsConnectionError, IncompleteReadError) as error:
-            raise StoreUnavailable(f"AWS did not answer: {type(error).__name__}; retried later") from None
+            raise StoreUnavailable(f"AWS did not answer: {type(error).__name__}; try again") from None
 
     return guarded

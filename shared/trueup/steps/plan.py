@@ -14,7 +14,7 @@ from trueup.store.accounts import Accounts
 from trueup.store.dynamodb import DynamoRows
 from trueup.store.objects import S3Objects
 from trueup.store.runs import Manifest, Runs
-from trueup.venues.registry import VENUES
+from trueup.venues.registry import VENUES, asked_wallets
 
 UNRESOLVED = "<aws.scheduler.scheduled-time>"
 """What EventBridge Scheduler replaces with the scheduled time; some emulators pass it on as it is."""
@@ -88,7 +88,9 @@ class PlanStep:
                 run_id=request.run_id,
                 started_at=request.started_at,
                 accounts={account.account_id: account.venue for account in wanted},
-                wallets={account.account_id: account.wallets for account in wanted if account.wallets is not None},
+                wallets={
+                    account.account_id: asked for account in wanted if (asked := asked_wallets(account)) is not None
+                },
             )
         )
         by_venue = _by_venue(wanted, self.fetch_functions)

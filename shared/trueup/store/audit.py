@@ -66,7 +66,7 @@ class Audit:
             row = self._row(entry, pk, sk, head)
             if self._rows.put_all([(row, ABSENT), self._next_head(pk, head, row)]):
                 return str(row["hash"])
-        raise StoreUnavailable(f"account {entry.account_id}: the audit chain is being written by other runs; retried")
+        raise StoreUnavailable(f"account {entry.account_id}: the audit chain is being written by other runs; try again")
 
     def last(self, account_id: str) -> dict[str, Any] | None:
         """Return the newest row of an account."""

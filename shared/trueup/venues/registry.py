@@ -27,13 +27,15 @@ class VenueEntry:
     needs_address: bool
     max_concurrency: int
     """How many of its accounts are read at once: well inside the venue's own rate limit."""
+    subaccount_wallet: str | None = None
+    """What the wallet of a numbered subaccount is called, where the venue has those."""
 
 
 VENUES = {
     # 30 requests a second and user; one account is one request for every 250 rows.
     "coinbase": VenueEntry("coinbase", "Coinbase", "https://api.coinbase.com", True, False, 8),
     # 100 requests in 10 s and address we call from; one account is two requests.
-    "dydx": VenueEntry("dydx", "Dydx", "https://indexer.dydx.trade", False, True, 4),
+    "dydx": VenueEntry("dydx", "Dydx", "https://indexer.dydx.trade", False, True, 4, "perp/{}"),
 }
 
 
@@ -43,6 +45,14 @@ def entry(name: str) -> VenueEntry:
     if found is None:
         raise ConfigInvalid(f"venue: must be one of {', '.join(sorted(VENUES))}; not {name[:40]!r}")
     return found
+
+
+def asked_wallets(account: Account) -> tuple[str, ...] | None:
+    """Return the wallets an account asks for, by name or by the numbers of its subaccounts; None for all there are."""
+    pattern = entry(account.venue).subaccount_wallet
+    if account.wallets is None and account.subaccounts is not None and pattern is not None:
+        return tuple(pattern.format(number) for number in account.subaccounts)
+    return account.wallets
 
 
 @cache

@@ -377,3 +377,13 @@ def test_a_reader_that_leaves_early_does_not_change_the_verdict(tmp_path):
         check=False,
     )
     assert (ran.stdout, ran.stderr) == (b"0\n", b"")
+
+
+def test_a_subaccount_that_was_asked_for_and_is_not_there_leaves_the_account_not_all_verified(tmp_path):
+    snapshot = {**changed(SNAPSHOT, venue="dydx"), "wallets": {"perp/0": "complete"}, "holdings": []}
+    book = changed(BOOK, wallets=["perp/0"], holdings=[])
+    account = {"account_id": "cb-main", "venue": "dydx", "address": "dydx1", "subaccounts": [0, 128]}
+    ran = compare(tmp_path, snapshot, book, "--account", write(tmp_path, "account.json", account), "--json")
+    assert (ran.document["status"], ran.document["verified"]) == ("OK", False)
+    assert ran.document["reasons"] == ["incomplete"]
+    assert ran.code == 2

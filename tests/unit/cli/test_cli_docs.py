@@ -1,4 +1,4 @@
-"""Every command in docs/cli.md is run, and prints what the page says (`[...]` stands for anything)."""
+"""Every command in docs/ is run, and prints what its page says (`[...]` stands for anything)."""
 
 import json
 import re
@@ -15,6 +15,7 @@ from local.venues.credentials import make_credential
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "cli.md"
+PAGES = sorted((ROOT / "docs").glob("*.md"))
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -30,7 +31,7 @@ def commands(block: str) -> list[tuple[str, str]]:
     return found
 
 
-BLOCKS = [commands(match[1]) for match in BLOCK.finditer(PAGE.read_text())]
+BLOCKS = [commands(match[1]) for page in PAGES for match in BLOCK.finditer(page.read_text())]
 
 
 class Shell:
@@ -78,10 +79,14 @@ def test_the_page_names_every_verb():
             assert re.search(rf"trueup {name} [^\n]*\b{verb}\b", text), f"{name} {verb}"
 
 
-def test_every_link_leads_somewhere():
-    for file, anchor in re.findall(r"\]\(([a-z-]+\.md)(?:#([a-z-]+))?\)", PAGE.read_text()):
-        headings = re.findall(r"^#+ (.*)$", (PAGE.parent / file).read_text(), re.MULTILINE)
-        assert not anchor or anchor in {heading.lower().replace(" ", "-") for heading in headings}, anchor
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md", ROOT / "SECURITY.md"], ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page):
+    for file, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([a-z-]+))?\)", page.read_text()):
+        target = page.parent / file if file else page
+        assert target.exists(), file
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE)
+            assert anchor in {heading.lower().replace(" ", "-") for heading in headings}, anchor
 
 
 def test_only_a_case_that_cannot_be_read_has_a_detail():

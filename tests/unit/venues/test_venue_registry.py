@@ -11,7 +11,7 @@ import pytest
 from trueup.domain.models import Account
 from trueup.errors import ConfigInvalid
 from trueup.venues.aliases import canonical
-from trueup.venues.registry import VENUES, check_account, entry, load, open_http
+from trueup.venues.registry import VENUES, asked_wallets, check_account, entry, load, open_http
 
 SHARED = Path(__file__).parents[3] / "shared"
 ADDRESS = "dydx1jzz9rcds3h4zmzd5ncd3vth8wck4d3hpluzpnn"
@@ -85,3 +85,18 @@ def test_names_are_looked_up_whole_and_never_guessed() -> None:
     assert canonical("coinbase", "LDO") == ("LDO", False)
     assert canonical("coinbase", "LDBTC") == ("LDBTC", True)
     assert canonical("coinbase", "btc") == ("btc", True)
+
+
+@pytest.mark.parametrize(
+    ("account", "asked"),
+    [
+        (Account("cb-main", "coinbase", secret="coinbase/cb-main"), None),
+        (Account("cb-main", "coinbase", secret="coinbase/cb-main", wallets=("spot",)), ("spot",)),
+        (Account("dydx-main", "dydx", address="dydx1"), None),
+        (Account("dydx-main", "dydx", address="dydx1", subaccounts=(0, 128)), ("perp/0", "perp/128")),
+    ],
+)
+def test_an_account_asks_for_the_wallets_it_names_and_for_those_of_its_subaccounts(
+    account: Account, asked: tuple[str, ...] | None
+) -> None:
+    assert asked_wallets(account) == asked
