@@ -28,8 +28,9 @@ from trueup.errors import (
 from trueup.venues.aliases import Asset, canonical
 from trueup.venues.coinbase_key import Key, KeyRefused, read_key
 from trueup.venues.fields import take_amount
-from trueup.venues.http import Dialect, Reply, VenueHttp, Verdict
+from trueup.venues.http import Reply, VenueHttp
 from trueup.venues.protocol import Credential
+from trueup.venues.refusals import Dialect, Verdict
 
 VENUE = "coinbase"
 WALLET = "spot"

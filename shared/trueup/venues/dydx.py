@@ -31,8 +31,9 @@ from trueup.errors import (
 from trueup.venues.aliases import canonical
 from trueup.venues.dydx_address import check_address
 from trueup.venues.fields import take_amount
-from trueup.venues.http import Dialect, VenueHttp, Verdict
+from trueup.venues.http import VenueHttp
 from trueup.venues.protocol import Credential
+from trueup.venues.refusals import Dialect, Verdict
 
 VENUE = "dydx"
 MAX_LAG_BLOCKS = 60

@@ -24,7 +24,9 @@ from trueup.errors import (
     VenueResponseInvalid,
     VenueUnavailable,
 )
-from trueup.venues.http import Dialect, VenueHttp, retry_after_seconds, shown, venue_words
+from trueup.venues.http import VenueHttp
+from trueup.venues.refusals import Dialect, retry_after_seconds
+from trueup.venues.words import shown, venue_words
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PATH = "/v1/thing"

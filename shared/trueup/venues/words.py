@@ -1,0 +1,41 @@
+"""A venue's own words, made fit to stand in one of our errors."""
+
+import re
+from typing import Any
+
+from trueup.domain.reading import Malformed, parse_json
+
+WORDS = 200
+"""How much of a venue's own words an error carries."""
+
+
+def shown(text: str) -> str:
+    """Make a venue's text fit for an error line: one line, no control characters, cut."""
+    text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return text if len(text) <= WORDS else text[: WORDS - 1] + "…"
+
+
+def venue_words(content: bytes) -> str:
+    """Say what the venue said: its message fields, or the text of its page."""
+    body = json_or_none(content)
+    if isinstance(body, dict):
+        first = body.get("errors")
+        inner = first[0] if isinstance(first, list) and first and isinstance(first[0], dict) else {}
+        found = [
+            value
+            for holder in (body, inner)
+            for key in ("code", "id", "error", "message", "msg", "error_details", "param")
+            if isinstance(value := holder.get(key), str) and value
+        ]
+        if found:
+            return shown(", ".join(dict.fromkeys(found)).rstrip("."))
+    text = re.sub(r"<[^<>]{0,2000}>", " ", content[:4000].decode("utf-8", "replace"))
+    return shown(text) or "(no words)"
+
+
+def json_or_none(content: bytes) -> Any:
+    """Parse a body that may be anything. None when it is not JSON, or not JSON we accept."""
+    try:
+        return parse_json(content, "")
+    except Malformed:
+        return None
