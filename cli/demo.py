@@ -158,7 +158,7 @@ def _pages(
             (0, 0, 0, 2),
         ),
         Text(),
-        Text(f"{outcome} `trueup up` keeps all of this running; `trueup --help` lists the verbs."),
+        Text(f"{outcome} `make up` keeps all of this running; `.venv/bin/trueup --help` lists the verbs."),
     ]
 
 
