@@ -44,6 +44,7 @@ template: .venv/dev .venv-sam/sam ## lint the template
 	@SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=eu-central-1 .venv-sam/bin/sam validate --lint --template template.yaml
 
 build: .venv-sam/sam ## build what is deployed: sam build
+	@find functions -name __pycache__ -prune -exec rm -rf {} +
 	@SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam build
 
 lock: .venv/dev ## pin the newest versions the .in files allow, with hashes
