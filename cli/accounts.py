@@ -13,7 +13,8 @@ from cli.options import DEFAULT_STACK, AccountId, Json, Local, Region, StackName
 from cli.output import note, print_document, print_line, print_table
 from cli.tables import plain_table
 from trueup.aws import code_of, raising_store_unavailable
-from trueup.domain.models import Account, account_document
+from trueup.domain.documents import account_document
+from trueup.domain.models import Account
 from trueup.venues.registry import check_account, entry, load
 
 app = typer.Typer(help="The accounts to look at: list, show, put, enable, disable, remove.")

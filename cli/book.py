@@ -16,7 +16,8 @@ from cli.options import DEFAULT_STACK, AccountId, AsOf, Json, Local, Region, Sta
 from cli.output import note, print_document, print_line, print_table
 from cli.tables import book_table
 from trueup.clock import utc_now
-from trueup.domain.models import Book, Holding, Observation, book_document, read_book, read_observation
+from trueup.domain.documents import book_document, read_book, read_observation
+from trueup.domain.models import Book, Holding, Observation
 from trueup.domain.reading import Malformed, format_time
 from trueup.errors import ConfigInvalid
 from trueup.store import keys

@@ -15,17 +15,8 @@ from cli.options import AsOf, Json, moment
 from cli.output import print_document, print_line, print_table
 from cli.tables import account_report_table, totals_line
 from trueup.domain.compare import compare, unverified
-from trueup.domain.models import (
-    Account,
-    Book,
-    Observation,
-    PriceSet,
-    Snapshot,
-    read_account,
-    read_book,
-    read_prices,
-    read_snapshot,
-)
+from trueup.domain.documents import read_account, read_book, read_prices, read_snapshot
+from trueup.domain.models import Account, Book, Observation, PriceSet, Snapshot
 from trueup.domain.policy import Policy, default_policy, read_policy
 from trueup.domain.reading import SLUG, Malformed, canonical_json
 from trueup.domain.reasons import Reason

@@ -11,7 +11,8 @@ from pathlib import Path
 from cli.errors import BadInput
 from cli.files import read_bytes
 from trueup.domain.amounts import NotAnAmount, parse_amount, shorten
-from trueup.domain.models import Book, Holding, book_document
+from trueup.domain.documents import book_document
+from trueup.domain.models import Book, Holding
 from trueup.domain.reading import MAX_ITEMS, Malformed, digest, read_text
 
 REQUIRED = ("wallet", "asset", "total")

@@ -13,7 +13,8 @@ from cli.options import Json
 from cli.output import print_document, print_table
 from cli.tables import snapshot_table
 from trueup.clock import utc_now
-from trueup.domain.models import Account, read_account, snapshot_document
+from trueup.domain.documents import read_account, snapshot_document
+from trueup.domain.models import Account
 from trueup.venues.protocol import Credential
 from trueup.venues.reading import read_venue
 from trueup.venues.registry import VENUES, check_account, entry

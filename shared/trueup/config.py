@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from trueup.domain.amounts import NotAnAmount, parse_amount, plain, shorten
-from trueup.domain.models import check_base_url
+from trueup.domain.base_urls import check_base_url
 from trueup.errors import ConfigInvalid
 
 INTERVALS = (60, 120, 300, 600, 900, 1800, 3600)

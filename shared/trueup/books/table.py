@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from trueup.domain.models import Book, book_document, read_book
+from trueup.domain.documents import book_document, read_book
+from trueup.domain.models import Book
 from trueup.domain.reading import Malformed, digest, format_time
 from trueup.errors import BookConflict, BookInvalid, BookUnavailable, StoreUnavailable
 from trueup.store import keys

@@ -10,7 +10,8 @@ from trueup.alerts.publish import Publisher, SnsPublisher
 from trueup.clock import utc_now
 from trueup.config import CompareSettings
 from trueup.domain.compare import compare, unverified
-from trueup.domain.models import Observation, read_observation
+from trueup.domain.documents import read_observation
+from trueup.domain.models import Observation
 from trueup.domain.policy import Policy, default_policy
 from trueup.domain.reading import Malformed, Record, digest
 from trueup.domain.reasons import REASON_OF_ERROR, Reason

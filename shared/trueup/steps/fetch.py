@@ -8,7 +8,8 @@ from typing import Any
 from trueup.books.table import TableBook
 from trueup.clock import utc_now
 from trueup.config import FetchSettings
-from trueup.domain.models import Account, Observation, observation_document, read_observation
+from trueup.domain.documents import observation_document, read_observation
+from trueup.domain.models import Account, Observation
 from trueup.domain.reading import Malformed, Record
 from trueup.domain.run_ids import day_of
 from trueup.errors import ConfigInvalid, VenueResponseInvalid

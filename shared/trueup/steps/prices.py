@@ -6,7 +6,8 @@ from typing import Any
 
 from trueup.clock import utc_now
 from trueup.config import PricesSettings
-from trueup.domain.models import PriceSet, prices_document, read_prices
+from trueup.domain.documents import prices_document, read_prices
+from trueup.domain.models import PriceSet
 from trueup.domain.reading import Malformed, Record
 from trueup.domain.run_ids import day_of
 from trueup.errors import ConfigInvalid, VenueResponseInvalid

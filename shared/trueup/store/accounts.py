@@ -2,7 +2,8 @@
 
 from collections.abc import Collection
 
-from trueup.domain.models import Account, account_document, read_account
+from trueup.domain.documents import account_document, read_account
+from trueup.domain.models import Account
 from trueup.domain.reading import Malformed, canonical_json, parse_json
 from trueup.errors import ConfigInvalid
 from trueup.store import keys

@@ -1,6 +1,7 @@
 """Price sets: one frozen per run, and the last good one behind it."""
 
-from trueup.domain.models import PriceSet, prices_document, read_prices
+from trueup.domain.documents import prices_document, read_prices
+from trueup.domain.models import PriceSet
 from trueup.domain.reading import Malformed, digest, format_time
 from trueup.domain.report import PricesUsed
 from trueup.store import keys

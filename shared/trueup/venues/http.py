@@ -21,7 +21,7 @@ from urllib3 import exceptions
 
 from trueup import __version__
 from trueup.clock import utc_now
-from trueup.domain.models import check_base_url
+from trueup.domain.base_urls import check_base_url
 from trueup.domain.reading import Malformed, format_time, parse_json
 from trueup.errors import (
     ConfigInvalid,

@@ -10,7 +10,7 @@ import pytest
 from venue_kit import NOON, Desk, holding, totals
 
 from local.venues import faults
-from trueup.domain.models import read_snapshot, snapshot_document
+from trueup.domain.documents import read_snapshot, snapshot_document
 from trueup.domain.reading import canonical_json
 from trueup.errors import (
     ConfigInvalid,

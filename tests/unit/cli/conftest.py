@@ -15,7 +15,7 @@ from cli.cloud import Cloud
 from local.cloud import template
 from trueup import aws
 from trueup.domain.compare import compare, unverified
-from trueup.domain.models import read_observation, read_prices
+from trueup.domain.documents import read_observation, read_prices
 from trueup.domain.policy import default_policy
 from trueup.domain.reading import canonical_json, digest, read_time
 from trueup.domain.reasons import Reason

@@ -7,7 +7,7 @@ from local.venues import faults
 from local.venues.coinbase import CoinbaseSimulator
 from local.venues.credentials import make_credential
 from local.venues.dydx import DydxSimulator
-from trueup.domain.models import read_snapshot
+from trueup.domain.documents import read_snapshot
 
 
 @pytest.fixture

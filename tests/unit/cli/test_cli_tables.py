@@ -10,7 +10,8 @@ from rich.console import Console
 from cli import exits
 from cli.tables import account_report_table, age, amount, money, snapshot_table, totals_line
 from trueup.domain.compare import compare, unverified
-from trueup.domain.models import Observation, read_book, read_prices, read_snapshot
+from trueup.domain.documents import read_book, read_prices, read_snapshot
+from trueup.domain.models import Observation
 from trueup.domain.policy import default_policy
 from trueup.domain.reasons import Reason
 

@@ -11,7 +11,8 @@ from cli.csv_book import read_csv_book
 from cli.strict_yaml import parse_yaml
 from trueup.alerts.message import alerts_of
 from trueup.domain.compare import compare
-from trueup.domain.models import Observation, read_account, read_book, read_prices, read_snapshot
+from trueup.domain.documents import read_account, read_book, read_prices, read_snapshot
+from trueup.domain.models import Observation
 from trueup.domain.policy import default_policy, read_policy
 from trueup.domain.reading import parse_json, read_time
 from trueup.domain.report import PricesUsed, RunReport, account_report_document, run_report_document

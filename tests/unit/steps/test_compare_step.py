@@ -9,7 +9,8 @@ import pytest
 
 from tests.unit.money_kit import NOON, book, holding, later, policy, prices, snapshot
 from trueup.alerts.message import Alert
-from trueup.domain.models import Book, Observation, Snapshot, observation_document
+from trueup.domain.documents import observation_document
+from trueup.domain.models import Book, Observation, Snapshot
 from trueup.domain.policy import Policy, default_policy
 from trueup.domain.reading import canonical_json, digest
 from trueup.domain.reasons import REASON_OF_ERROR, Reason

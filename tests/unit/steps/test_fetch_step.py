@@ -10,7 +10,8 @@ import pytest
 
 from tests.unit.money_kit import NOON, book, holding, later, snapshot
 from trueup.books.table import TableBook
-from trueup.domain.models import Account, Snapshot, read_observation
+from trueup.domain.documents import read_observation
+from trueup.domain.models import Account, Snapshot
 from trueup.errors import (
     BookInvalid,
     BookUnavailable,

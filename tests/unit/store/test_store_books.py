@@ -9,7 +9,7 @@ import pytest
 from tests.unit.money_kit import NOON, book
 from trueup.aws import client
 from trueup.books.table import TableBook
-from trueup.domain.models import book_document
+from trueup.domain.documents import book_document
 from trueup.domain.reading import canonical_json, digest
 from trueup.errors import BookConflict, BookInvalid, BookUnavailable, StoreUnavailable
 from trueup.store import keys

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.unit.money_kit import NOON, later, prices
-from trueup.domain.models import prices_document
+from trueup.domain.documents import prices_document
 from trueup.domain.reading import digest
 from trueup.domain.report import PricesUsed
 from trueup.store import keys

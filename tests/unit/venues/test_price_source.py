@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from local.venues import CoinbaseSimulator, faults
-from trueup.domain.models import prices_document, read_prices
+from trueup.domain.documents import prices_document, read_prices
 from trueup.errors import VenueRateLimited, VenueResponseInvalid, VenueUnavailable
 from trueup.prices import fetch_prices
 from trueup.venues.http import VenueHttp

@@ -11,17 +11,10 @@ from hypothesis import strategies as st
 
 from tests.unit.money_kit import NOON, book, holding, prices, snapshot
 from trueup.domain.amounts import plain
-from trueup.domain.models import (
-    Account,
-    Book,
-    Holding,
-    Observation,
-    Pending,
-    PriceSet,
-    Snapshot,
+from trueup.domain.base_urls import check_base_url
+from trueup.domain.documents import (
     account_document,
     book_document,
-    check_base_url,
     observation_document,
     prices_document,
     read_account,
@@ -31,6 +24,7 @@ from trueup.domain.models import (
     read_snapshot,
     snapshot_document,
 )
+from trueup.domain.models import Account, Book, Holding, Observation, Pending, PriceSet, Snapshot
 from trueup.domain.reading import Malformed, canonical_json, digest, parse_json
 from trueup.domain.reasons import Reason
 
