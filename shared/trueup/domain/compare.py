@@ -1,11 +1,11 @@
 """Compare one observation: what the venue holds against what the book believed before and after it was asked."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal, localcontext
 
 from .amounts import EXACT, ZERO
+from .judge import judge
 from .models import Book, Holding, Observation, PriceSet, Snapshot
 from .policy import Bands, Policy, Tolerance
 from .reasons import Reason, Severity
@@ -17,7 +17,6 @@ from .report import (
     Outcome,
     break_id,
 )
-from .severity import kind_of, severity_of
 from .tolerance import within
 from .valuation import price_asset_of, share
 
@@ -47,79 +46,42 @@ def unverified(account_id: str, reason: Reason, policy: Policy, *, run_id: str |
     return AccountReport(run_id, account_id, UNVERIFIED, False, (reason,), policy.version, None, ())
 
 
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    """One amount of the venue held against the two readings of the book."""
-
-    outcome: Outcome
-    difference: Decimal
-    against: Decimal
-    kind: Kind | None = None
-    severity: Severity = Severity.OK
-
-
 class _Comparison:
     def __init__(
         self, observation: Observation, policy: Policy, prices: PriceSet | None, base: str, asked: frozenset[str]
     ) -> None:
         self.snapshot: Snapshot = observation.snapshot
-        self.before: Book | None = observation.book
-        self.after: Book | None = observation.book_after
+        self.book: Book | None = observation.book
+        self.book_after: Book | None = observation.book_after
         self.evidence = observation.evidence_sha256
         self.policy = policy
         self.base = base
-        self.asked = asked
         self.timing = policy.timing(self.snapshot.account_id, self.snapshot.venue)
         self.prices = prices if prices is not None and self._usable(prices) else None
         self.limits: dict[str, tuple[Tolerance, Bands]] = {}
-        self.reasons: set[Reason] = set()
 
-    def report(self, run_id: str | None) -> AccountReport:
-        account_reasons = list(self._account_reasons())
-        self.reasons.update(account_reasons)
-        venue = _by_key(self.snapshot.holdings)
-        before = _by_key(self.before.holdings) if self.before else {}
-        after = _by_key(self.after.holdings) if self.after else {}
-        covered = self._covered()
-        unread = {wallet: reason for wallet, reason in self.snapshot.wallets.items() if reason is not None}
-        for wallet in (self.asked | covered) - self.snapshot.wallets.keys():
-            unread[wallet] = Reason.INCOMPLETE
-        self.reasons.update(unread.values())
-        held_somewhere = {
+        self.venue = _by_key(self.snapshot.holdings)
+        self.before = _by_key(self.book.holdings) if self.book else {}
+        self.after = _by_key(self.book_after.holdings) if self.book_after else {}
+        self.account_reasons = tuple(self._account_reasons())
+        self.covered = self._covered()
+        self.unread = self._unread(asked)
+        self.held_somewhere = {
             wallet
             # The book's sides too: a wallet may be covered by one reading of the book and not by the other.
-            for side in (venue, before, after)
+            for side in (self.venue, self.before, self.after)
             for (wallet, _), holding in side.items()
             if _is_something(holding)
         }
+        self.reasons: set[Reason] = {*self.account_reasons, *self.unread.values()}
 
-        lines: list[Line] = []
-        for key in sorted(venue.keys() | before.keys() | after.keys()):
-            wallet = key[0]
-            reason: Reason | None = None
-            if account_reasons:
-                reason = account_reasons[0]
-            elif wallet in unread:
-                if key not in before and key not in after:
-                    continue
-                reason = unread[wallet]
-            elif wallet not in covered:
-                if wallet not in held_somewhere:
-                    continue
-                reason = Reason.BOOK_NOT_COVERING
-            here, was, became = venue.get(key), before.get(key), after.get(key)
-            if reason is not None:
-                self.reasons.add(reason)
-                lines.append(
-                    _unverified_line(key, here, was, became, reason, read=wallet not in unread, kept=wallet in covered)
-                )
-            else:
-                lines.extend(self._compare_key(key, here, was, became))
-
-        compared = [w for w, r in self.snapshot.wallets.items() if r is None and w in covered]
+    def report(self, run_id: str | None) -> AccountReport:
+        keys = sorted(self.venue.keys() | self.before.keys() | self.after.keys())
+        lines = [line for key in keys for line in self._lines(key)]
+        compared = [w for w, reason in self.snapshot.wallets.items() if reason is None and w in self.covered]
         if not compared and not self.reasons:
             self.reasons.add(Reason.BOOK_NOT_COVERING if self.snapshot.wallets else Reason.INCOMPLETE)
-        if account_reasons or not compared:
+        if self.account_reasons or not compared:
             status, worst = UNVERIFIED, None
         else:
             if self._is_empty() and any(_is_major(line) for line in lines):
@@ -137,6 +99,19 @@ class _Comparison:
             lines=tuple(lines),
         )
 
+    def _lines(self, key: Key) -> Iterator[Line]:
+        """Yield what there is to say of one key: compared, or why it cannot be, or nothing where nobody holds it."""
+        wallet = key[0]
+        if self.account_reasons:
+            yield self._unverified_line(key, self.account_reasons[0])
+        elif wallet in self.unread:
+            if key in self.before or key in self.after:
+                yield self._unverified_line(key, self.unread[wallet])
+        elif wallet in self.covered:
+            yield from self._compare_key(key)
+        elif wallet in self.held_somewhere:
+            yield self._unverified_line(key, Reason.BOOK_NOT_COVERING)
+
     # -- what cannot be verified -------------------------------------------------------------------------------
 
     def _account_reasons(self) -> Iterator[Reason]:
@@ -147,25 +122,49 @@ class _Comparison:
                 yield Reason.STALE_VENUE
             if snapshot.venue_time - now > timedelta(seconds=timing.clock_skew_seconds):
                 yield Reason.CLOCK_SKEW
-        if self.before is None or self.after is None:
+        if self.book is None or self.book_after is None:
             yield Reason.NO_BOOK
             return
-        if now - self.after.as_of > timedelta(seconds=timing.stale_book_seconds):
+        if now - self.book_after.as_of > timedelta(seconds=timing.stale_book_seconds):
             yield Reason.STALE_BOOK
-        if max(self.before.as_of, self.after.as_of) - now > timedelta(seconds=timing.clock_skew_seconds):
+        if max(self.book.as_of, self.book_after.as_of) - now > timedelta(seconds=timing.clock_skew_seconds):
             yield Reason.CLOCK_SKEW
 
     def _covered(self) -> frozenset[str]:
         """Return the wallets that both readings of the book vouch for."""
-        if self.before is None or self.after is None:
+        if self.book is None or self.book_after is None:
             return frozenset()
-        return frozenset(self.before.wallets) & frozenset(self.after.wallets)
+        return frozenset(self.book.wallets) & frozenset(self.book_after.wallets)
+
+    def _unread(self, asked: frozenset[str]) -> dict[str, Reason]:
+        """Say why each wallet is not read that somebody asked for, the book covers or the venue failed to show."""
+        unread = {wallet: reason for wallet, reason in self.snapshot.wallets.items() if reason is not None}
+        for wallet in (asked | self.covered) - self.snapshot.wallets.keys():
+            unread[wallet] = Reason.INCOMPLETE
+        return unread
+
+    def _unverified_line(self, key: Key, reason: Reason) -> Line:
+        """State what each side said. A side without the key says zero only if it was read, or vouches for it."""
+        self.reasons.add(reason)
+        here, was, became = self.venue.get(key), self.before.get(key), self.after.get(key)
+        no_venue = None if key[0] in self.unread else ZERO
+        no_book = ZERO if key[0] in self.covered else None
+        return Line(
+            wallet=key[0],
+            asset=key[1],
+            field="total",
+            outcome=Outcome.UNVERIFIED,
+            book=was.total if was else no_book,
+            book_after=became.total if became else no_book,
+            venue=here.total if here else no_venue,
+            severity=None,
+            reason=reason,
+        )
 
     # -- one key -----------------------------------------------------------------------------------------------
 
-    def _compare_key(
-        self, key: Key, here: Holding | None, was: Holding | None, became: Holding | None
-    ) -> Iterator[Line]:
+    def _compare_key(self, key: Key) -> Iterator[Line]:
+        here, was, became = self.venue.get(key), self.before.get(key), self.after.get(key)
         price = self._price(key[1], here, was, became)
         held = (
             here.held if here else None,
@@ -187,7 +186,8 @@ class _Comparison:
         self, key: Key, field: str, venue: Decimal, before: Decimal, after: Decimal, price: Decimal | None
     ) -> Line:
         tolerance, bands = self._limits(key[1])
-        judged = self._judge(field, venue, before, after, price, tolerance, bands)
+        usable = self.prices is not None
+        judged = judge(field, venue, before, after, price, tolerance, bands, prices_usable=usable)
         size = abs(judged.difference)
         worth = None if price is None else size * price
         broken = judged.outcome is Outcome.BREAK
@@ -212,41 +212,6 @@ class _Comparison:
             state="unconfirmed" if broken else None,
             streak=1 if broken else None,
         )
-
-    def _judge(
-        self,
-        field: str,
-        venue: Decimal,
-        before: Decimal,
-        after: Decimal,
-        price: Decimal | None,
-        tolerance: Tolerance,
-        bands: Bands,
-    ) -> _Judged:
-        """Apply rule 2: the nearer reading decides whether, the worse reading decides how bad."""
-        from_before, from_after = venue - before, venue - after
-        nearer = (from_before, before) if abs(from_before) <= abs(from_after) else (from_after, after)
-        difference, book = nearer
-        if before != after and not _same_sign(from_before, from_after):
-            return _Judged(Outcome.IN_MOTION, difference, book)
-        if difference == 0:
-            return _Judged(Outcome.EXACT, difference, book)
-        worth = None if price is None else abs(difference) * price
-        if within(difference, book, worth, tolerance) is not None:
-            return _Judged(Outcome.WITHIN_TOLERANCE if before == after else Outcome.IN_MOTION, difference, book)
-
-        def how_bad(difference: Decimal, book: Decimal) -> tuple[Kind, Severity]:
-            kind = kind_of(venue, book, tolerance.quantity.value)
-            if field == "held":
-                # An open order is not a loss: what is held is still there.
-                return kind, Severity.MINOR
-            worth = None if price is None else abs(difference) * price
-            usable = self.prices is not None
-            return kind, severity_of(kind, difference, book, worth, bands, prices_usable=usable)
-
-        by_before, by_after = how_bad(from_before, before), how_bad(from_after, after)
-        kind, severity = by_after if by_after[1] > by_before[1] else by_before
-        return _Judged(Outcome.BREAK, difference, book, kind, severity)
 
     def _limits(self, asset: str) -> tuple[Tolerance, Bands]:
         found = self.limits.get(asset)
@@ -308,32 +273,3 @@ def _is_something(holding: Holding) -> bool:
 
 def _is_major(line: Line) -> bool:
     return line.outcome is Outcome.BREAK and line.severity is not None and line.severity >= Severity.MAJOR
-
-
-def _same_sign(one: Decimal, other: Decimal) -> bool:
-    return (one > 0 and other > 0) or (one < 0 and other < 0)
-
-
-def _unverified_line(
-    key: Key,
-    here: Holding | None,
-    was: Holding | None,
-    became: Holding | None,
-    reason: Reason,
-    *,
-    read: bool,
-    kept: bool,
-) -> Line:
-    """State what each side said. A side without the key says zero only if it was read, or vouches for the wallet."""
-    no_venue, no_book = ZERO if read else None, ZERO if kept else None
-    return Line(
-        wallet=key[0],
-        asset=key[1],
-        field="total",
-        outcome=Outcome.UNVERIFIED,
-        book=was.total if was else no_book,
-        book_after=became.total if became else no_book,
-        venue=here.total if here else no_venue,
-        severity=None,
-        reason=reason,
-    )
