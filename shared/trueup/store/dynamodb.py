@@ -55,7 +55,9 @@ class DynamoRows:
                 # A conflicting transaction is a condition about to fail: the caller reads again either way.
                 return False
             if codes & {"ThrottlingError", "ProvisionedThroughputExceeded"}:
-                raise StoreUnavailable(f"TransactWriteItems: {', '.join(sorted(codes - {'None'}))}; try again") from None
+                raise StoreUnavailable(
+                    f"TransactWriteItems: {', '.join(sorted(codes - {'None'}))}; try again"
+                ) from None
             raise
         return True
 
