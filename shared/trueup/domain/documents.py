@@ -59,7 +59,7 @@ def read_snapshot(document: object, place: str = "snapshot") -> Snapshot:
     observed_at = record.time("observed_at")
     venue_time = record.optional_time("venue_time")
     wallets = {name: _wallet_state(state, at) for name, at, state in record.entries("wallets")}
-    holdings = tuple(_venue_holding(Record(item, at)) for at, item in record.items("holdings"))
+    holdings = tuple(_holding(Record(item, at), at_venue=True) for at, item in record.items("holdings"))
     pending = tuple(_pending(Record(item, at)) for at, item in record.optional_items("pending"))
     record.done()
     _check_side(place, wallets, holdings, pending)
@@ -91,7 +91,7 @@ def read_book(document: object, place: str = "book") -> Book:
     as_of = record.time("as_of")
     version = record.text("version")
     wallets = _names(record, "wallets")
-    holdings = tuple(_book_holding(Record(item, at)) for at, item in record.items("holdings"))
+    holdings = tuple(_holding(Record(item, at), at_venue=False) for at, item in record.items("holdings"))
     pending = tuple(_pending(Record(item, at)) for at, item in record.optional_items("pending"))
     record.done()
     _check_side(place, wallets, holdings, pending)
@@ -222,23 +222,8 @@ def _wallet_state(state: object, place: str) -> Reason | None:
     return known if known is not None else Reason.INCOMPLETE
 
 
-def _venue_holding(record: Record) -> Holding:
-    holding = Holding(
-        wallet=record.text("wallet"),
-        asset=record.text("asset"),
-        total=record.amount("total"),
-        available=record.optional_amount("available"),
-        held=record.optional_amount("held"),
-        borrowed=record.optional_amount("borrowed"),
-        venue_asset=record.optional_text("venue_asset"),
-        price_asset=record.optional_text("price_asset"),
-        unmapped=record.optional_boolean("unmapped", absent=False),
-    )
-    record.done()
-    return holding
-
-
-def _book_holding(record: Record) -> Holding:
+def _holding(record: Record, *, at_venue: bool) -> Holding:
+    """Read a holding; only a venue's side has names of the venue's own."""
     holding = Holding(
         wallet=record.text("wallet"),
         asset=record.text("asset"),
@@ -247,6 +232,8 @@ def _book_holding(record: Record) -> Holding:
         held=record.optional_amount("held"),
         borrowed=record.optional_amount("borrowed"),
         price_asset=record.optional_text("price_asset"),
+        venue_asset=record.optional_text("venue_asset") if at_venue else None,
+        unmapped=at_venue and record.optional_boolean("unmapped", absent=False),
     )
     record.done()
     return holding
