@@ -19,7 +19,7 @@ from trueup.clock import utc_now
 from trueup.domain.documents import book_document, read_book, read_observation
 from trueup.domain.models import Book, Holding, Observation
 from trueup.domain.reading import Malformed, format_time
-from trueup.errors import ConfigInvalid
+from trueup.errors import BookInvalid, BookUnavailable, ConfigInvalid
 from trueup.store import keys
 
 app = typer.Typer(help="Our side: put, import, show, and adopt what the venue holds.")
@@ -217,6 +217,15 @@ def _checked(book: Book, place: str) -> Book:
     return book
 
 
+def _replaced(cloud: Cloud, account_id: str) -> Book | None:
+    """Read the book that is about to be replaced; a broken one is a reason to replace it, not to refuse."""
+    try:
+        return cloud.book.read(account_id)
+    except (BookInvalid, BookUnavailable) as error:
+        note(f"note: the book being replaced could not be read: {error}")
+        return None
+
+
 def _write(cloud: Cloud, book: Book, expect: str | None, *, as_json: bool) -> None:
     find_account(cloud, book.account_id)
     if expect is None:
@@ -227,7 +236,7 @@ def _write(cloud: Cloud, book: Book, expect: str | None, *, as_json: bool) -> No
         expected = expect
     else:
         raise BadInput(f"--expect: must be a version number or none, not {expect[:40]!r}")
-    before = cloud.book.read(book.account_id) if expected is not None else None
+    before = _replaced(cloud, book.account_id) if expected is not None else None
     written = cloud.book.write(replace(book, version="0"), expected)
     dropped = sorted(set(before.wallets) - set(written.wallets)) if before is not None else []
     if as_json:

@@ -128,7 +128,7 @@ def _pages(
     statuses = {account.account_id: account.status for account in report.accounts}
     outcome = "Everything came out as seeded." if not wrong else "Not everything came out as seeded."
     worst = max(mails, key=lambda mail: Severity[mail.alert["severity"]])
-    (same,) = (call for call in calls if call.alert["alert_id"] == worst.alert["alert_id"])
+    same = next(call for call in calls if call.alert["alert_id"] == worst.alert["alert_id"])
     return [
         Text(),
         Text("THE E-MAILS, as the mailbox received them (the worst in full)", "bold"),

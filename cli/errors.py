@@ -60,7 +60,8 @@ _CREDENTIALS = {
 def explain(error: Exception) -> tuple[str, int] | None:
     """Return the line and the exit code of an error; None for one that is a fault of ours."""
     if isinstance(error, TyperException):
-        return error.format_message(), exits.USAGE
+        message = error.format_message()
+        return f"{message} `trueup --help` lists them." if message == "Missing command." else message, exits.USAGE
     if isinstance(error, BadInput | Malformed):
         return str(error), exits.USAGE
     if isinstance(error, NotThere):

@@ -31,7 +31,8 @@ def run(
         else:
             print_line(run_id)
         return
-    note(f"run {run_id}; it goes on if you leave, and `trueup runs show {run_id}` shows it later")
+    again = f"trueup runs show {run_id}{' --local' if local else ''}"
+    note(f"run {run_id}; it goes on if you leave, and `{again}` shows it later")
     followed = follow_run(cloud, execution, run_id, tell=lambda line: note(f"  {line}"))
     if followed.report is None:
         # Nothing was verified, which must never look like a clean run.

@@ -141,7 +141,7 @@ def history(
         between = {"from": format_time(since), "to": format_time(until)}
         print_document({"account_id": name, **between, "reports": [_bare(row) for row in rows]})
     elif rows:
-        headings = ("!at", "!run", "!status", "breaks", "not verified")
+        headings = ("!at", "!run", "!status", "!c/m/m", "not verified")
         print_table(plain_table(headings, [_history_cells(row) for row in rows]))
     else:
         print_line(f"no report of {name} from {format_time(since)} to {format_time(until)}")
@@ -173,7 +173,7 @@ def _run_cells(row: dict[str, Any]) -> tuple[str | Text, ...]:
         _time_of_day(row["started_at"]),
         status,
         f"{counts['accounts_verified']}/{counts['accounts']}",
-        "/".join(str(counts["breaks"][name]) for name in ("CRITICAL", "MAJOR", "MINOR")),
+        severity_counts(counts["breaks"]),
     )
 
 

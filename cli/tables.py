@@ -97,6 +97,10 @@ def totals_line(accounts: Sequence[AccountReport], *, base: str) -> Text:
         f"{totals['accounts_verified']} of {totals['accounts']} accounts verified, "
         f"{totals['lines_verified']} of {totals['lines']} lines; "
     )
+    unseen = sorted(account.account_id for account in accounts if account.status == UNVERIFIED)
+    if unseen:
+        # Their lines are in no count, and must not be taken for agreeing.
+        text.append(f"not looked at: {', '.join(unseen)}; ", _STYLES[UNVERIFIED])
     found = [(name, totals["breaks"][name]) for name in ("CRITICAL", "MAJOR", "MINOR") if totals["breaks"][name]]
     if not found:
         return text.append("no break")
@@ -308,6 +312,5 @@ def _table(*headings: str) -> Table:
 
 
 def severity_counts(breaks: Mapping[str, int]) -> str:
-    """Write how many breaks of each severity there are, worst first."""
-    found = [f"{name} {breaks[name]}" for name in ("CRITICAL", "MAJOR", "MINOR") if breaks.get(name)]
-    return ", ".join(found) or "-"
+    """Write how many breaks of each severity there are, worst first: 2/1/0."""
+    return "/".join(str(breaks[name]) for name in ("CRITICAL", "MAJOR", "MINOR"))

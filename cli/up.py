@@ -11,6 +11,7 @@ from cli.options import Json
 from cli.output import note, print_document, print_line
 from local.cloud.errors import LocalCloudError
 from local.cloud.ministack import DEFAULT_STATE_FOLDER, ask_to_stop, attach
+from local.cloud.state_folder import has_owner
 from local.stage.__main__ import READY
 
 PATIENCE_SECONDS = 90.0
@@ -19,6 +20,8 @@ _LOOK_EVERY_SECONDS = 0.1
 
 def up(port: Port = None, as_json: Json = False) -> None:
     """Keep the local cloud, the simulated venues and a live book running, with a run every two minutes."""
+    if has_owner(DEFAULT_STATE_FOLDER):
+        raise NotThere(f"it is running already, at {attach().endpoint_url}; `trueup down` ends it")
     log = DEFAULT_STATE_FOLDER.with_suffix(".log")
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "local.stage", "--state-folder", str(DEFAULT_STATE_FOLDER)]

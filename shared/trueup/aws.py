@@ -11,7 +11,7 @@ from botocore.exceptions import ConnectionError as AwsConnectionError
 
 from trueup.errors import StoreUnavailable
 
-_CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "max_attempts": 3})
+_CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "max_attempts": 3})
 
 _TRANSIENT = {
     "ConditionalRequestConflict",

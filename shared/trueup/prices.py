@@ -50,8 +50,11 @@ def _prices(rates: Record, names: list[str]) -> dict[str, Decimal]:
         except Malformed:
             continue
         price = _ROUNDED.divide(Decimal(1), rate) if rate > 0 else Decimal(0)
-        if price > 0 and _can_be_kept(price):
-            prices[canonical("coinbase", name).name] = price
+        asset = canonical("coinbase", name)
+        # The list mixes coins with all the world's currencies, and MNT is Mongolia's before it is Mantle: a price for a
+        # name we do not know could be another thing's, and make a loss look like dust.
+        if price > 0 and not asset.unmapped and _can_be_kept(price):
+            prices[asset.name] = price
     return prices
 
 

@@ -128,4 +128,4 @@ def test_prices_that_fail_are_replaced_by_the_last_good_ones(desk: Desk) -> None
     assert (first["prices"]["origin"], second["prices"]["origin"]) == ("this_run", "last_good")
     assert second["prices"]["sha256"] == first["prices"]["sha256"]
     assert second["accounts"][0]["lines"][0]["price"] == "97000.5"
-    assert second["failures"][0]["account_id"] == "prices"
+    assert second["failures"][0]["account_id"] == "PRICES"

@@ -123,6 +123,7 @@ def _text(
         paragraphs.append(f"... and {len(ranked) - MAX_LINES} more in the report.")
     if account.reasons:
         paragraphs.append(f"Not everything could be verified: {', '.join(account.reasons)}.")
+    paragraphs.append("This is what one look at the venue showed. A fill or transfer on its way can look like it.")
     paragraphs.append(
         "What to do next\n"
         "  See the whole comparison:\n"

@@ -226,11 +226,12 @@ class _Comparison:
     # -- worth -------------------------------------------------------------------------------------------------
 
     def _usable(self, prices: PriceSet) -> bool:
-        age = self.snapshot.observed_at - prices.as_of
+        # Prices fetched beside the reading may be a little younger than it; much younger is as wrong as much older.
+        apart = abs(self.snapshot.observed_at - prices.as_of)
         return (
             bool(prices.prices)
             and prices.base == self.base
-            and age <= timedelta(seconds=self.timing.prices_max_age_seconds)
+            and apart <= timedelta(seconds=self.timing.prices_max_age_seconds)
         )
 
     def _price(self, asset: str, *sides: Holding | None) -> Decimal | None:

@@ -13,7 +13,18 @@ from trueup.store.rows import ABSENT, Condition, Row, Rows
 GENESIS = "0" * 64
 """What the first row of a chain names as the hash before it."""
 
-_CHAINED = ("account_id", "run_id", "at", "status", "verified", "reasons", "report_sha256", "evidence_sha256", "object")
+_CHAINED = (
+    "account_id",
+    "run_id",
+    "at",
+    "status",
+    "verified",
+    "reasons",
+    "report_sha256",
+    "evidence_sha256",
+    "object",
+    "counts",
+)
 _ATTEMPTS = 10
 
 

@@ -13,7 +13,8 @@ from trueup.store import keys
 from trueup.store.objects import Objects
 from trueup.store.rows import Condition, Rows
 
-PRICES_FAILURE = "prices"
+PRICES_FAILURE = "PRICES"
+"""In capitals, which no account id can be."""
 MAX_MESSAGE = 2000
 """Characters kept of a failure's message: a report holds one for each account."""
 

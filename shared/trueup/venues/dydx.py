@@ -188,9 +188,8 @@ class _Reading:
                 for market, at, item in record.entries("openPerpetualPositions")
             ),
         ]
-        if record.has("latestProcessedBlockHeight"):
-            height = _height(record, "latestProcessedBlockHeight")
-            self._lowest_height = height if self._lowest_height is None else min(height, self._lowest_height)
+        height = _height(record, "latestProcessedBlockHeight")
+        self._lowest_height = height if self._lowest_height is None else min(height, self._lowest_height)
         self.wallets[wallet] = None
         self.holdings += [holding for holding in holdings if holding is not None]
 

@@ -160,6 +160,8 @@ def _edit(**fields: Any) -> faults.Fault:
         {"subaccount_subaccountNumber": 128_001},
         {"subaccount_subaccountNumber": True},
         {"subaccount_latestProcessedBlockHeight": "-1"},
+        # Without it nobody could tell how old the answer is.
+        {"subaccount_latestProcessedBlockHeight": None},
         {"subaccount_assetPositions": []},
     ],
     ids=str,

@@ -131,6 +131,19 @@ def test_nobody_overwrites_a_book_they_have_not_seen(two_accounts, tmp_path):
     refused(trueup("book", "put", file, "--expect", "latest"), "--expect")
 
 
+def test_a_broken_book_is_replaced_by_putting_it_again(two_accounts, tmp_path):
+    file = write(tmp_path, "book.json", NOW_BOOK)
+    trueup("book", "put", file)
+    two_accounts.rows.put({"pk": "BOOK#cb-main", "sk": "HEAD", "version": "1", "sha256": "0" * 64, "as_of": "x"})
+    refused(trueup("book", "show", "cb-main"), "BookUnavailable", code=75)
+
+    ran = trueup("book", "put", file)
+
+    assert ran.code == 0
+    assert "the book being replaced could not be read" in ran.err
+    assert trueup("book", "show", "cb-main", "--json").document["version"] == "2"
+
+
 def test_a_book_that_covers_less_than_before_says_so(two_accounts, tmp_path):
     trueup("book", "put", write(tmp_path, "b.json", changed(NOW_BOOK, wallets=["spot", "earn"])))
     assert "earn" in trueup("book", "put", write(tmp_path, "b.json", NOW_BOOK)).err

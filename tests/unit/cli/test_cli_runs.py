@@ -35,7 +35,10 @@ def test_a_run_is_shown_worst_first_with_why_an_account_was_not_read(a_run):
     assert ran.code == 1
     assert ran.out.index("cb-main at coinbase: CRITICAL") < ran.out.index("dydx-one at dydx: UNVERIFIED (geo_blocked)")
     assert "answered 403: GEOBLOCKED" in ran.out
-    assert "0 of 2 accounts verified, 2 of 2 lines; CRITICAL 1; gross worth 14,550.08 USD" in " ".join(ran.out.split())
+    assert (
+        "0 of 2 accounts verified, 2 of 2 lines; not looked at: dydx-one; CRITICAL 1; gross worth 14,550.08 USD"
+        in " ".join(ran.out.split())
+    )
 
 
 def test_the_json_of_a_run_is_the_frozen_report(a_run):

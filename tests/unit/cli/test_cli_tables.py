@@ -103,7 +103,8 @@ def test_the_bottom_line_adds_up_gross_and_says_what_has_no_price():
     blind = unverified("cb-two", Reason.UNREACHABLE, POLICY)
     text = totals_line([over, short, unpriced, blind], base="USD").plain
     assert text == (
-        "3 of 4 accounts verified, 3 of 3 lines; CRITICAL 2, MAJOR 1; gross worth 20,000.00 USD and 1 without a price"
+        "3 of 4 accounts verified, 3 of 3 lines; not looked at: cb-two; CRITICAL 2, MAJOR 1; "
+        "gross worth 20,000.00 USD and 1 without a price"
     )
     assert totals_line([], base="USD").plain == "0 of 0 accounts verified, 0 of 0 lines; no break"
 

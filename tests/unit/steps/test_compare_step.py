@@ -245,12 +245,12 @@ def test_an_observation_that_succeeded_at_last_counts_more_than_a_failure_before
 
 def test_failed_prices_are_told_and_lower_nothing(desk: Desk) -> None:
     desk.plan(cb_main="coinbase")
-    desk.fail("prices", "VenueUnavailable", "prices: 503")
+    desk.fail("PRICES", "VenueUnavailable", "prices: 503")
     desk.observe(seen("cb-main", ("BTC", "0")), believed("cb-main", ("BTC", "0.00001")))
     assert desk.step().run(REQUEST)["status"] == "CRITICAL"
     assert desk.report()["prices"]["origin"] == "none"
     assert desk.report()["failures"] == [
-        {"account_id": "prices", "error": "VenueUnavailable", "message": "prices: 503"}
+        {"account_id": "PRICES", "error": "VenueUnavailable", "message": "prices: 503"}
     ]
 
 

@@ -78,6 +78,7 @@ CHANGES = {
     "report_sha256": "c" * 64,
     "evidence_sha256": None,
     "object": "runs/y",
+    "counts": {"accounts": 7},
     "seq": 2,
     "prev": "1" * 64,
 }

@@ -96,3 +96,20 @@ def test_a_source_that_does_not_answer_leaves_no_prices(
 def test_a_price_set_survives_being_written_down(venue: CoinbaseSimulator) -> None:
     found = fetch_prices(client(venue))
     assert read_prices(prices_document(found)) == found
+
+
+@pytest.mark.parametrize("name", ["MNT", "ALL", "TOP", "NOBODYKNOWS"])
+def test_a_name_we_do_not_know_has_no_price_because_it_could_be_a_currencys(
+    venue: CoinbaseSimulator, name: str
+) -> None:
+    # MNT is Mongolia's tögrög in this list, and Mantle on a venue: a loss of Mantle would look like dust.
+    venue.set_rates({name: "3400"})
+    assert name not in fetch_prices(client(venue)).prices
+
+
+@pytest.mark.parametrize("rate", ["1e45", "1e-45"])
+def test_an_absurd_rate_costs_its_own_asset_only(venue: CoinbaseSimulator, rate: str) -> None:
+    venue.set_rates({"DOGE": rate})
+    found = fetch_prices(client(venue))
+    assert "DOGE" not in found.prices
+    assert read_prices(prices_document(found)) == found
