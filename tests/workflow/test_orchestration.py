@@ -189,3 +189,15 @@ def test_a_compare_that_dies_at_the_end_is_tried_again_to_the_same_row_and_the_s
     sent = [json.loads(envelope["Message"])["alert_id"] for envelope in desk.messages()]
     assert len(sent) == 2
     assert len(set(sent)) == 1
+
+
+def test_an_account_row_nobody_can_read_is_reported_and_stops_nobody_else(desk: Desk) -> None:
+    desk.open_coinbase("cb-main", {"BTC": "1"}, book={"BTC": "1"})
+    desk.rows.put({"pk": "ACCOUNTS", "sk": "ACCOUNT#kraken-main", "account": '{"venue": "kraken"}'})
+
+    done = desk.run(SCHEDULED)
+
+    assert done.status == "SUCCEEDED"
+    assert desk.account_report(RUN, "cb-main")["status"] == "OK"
+    assert desk.account_report(RUN, "kraken-main")["reasons"] == ["missing_observation"]
+    assert "put it again" in desk.report(RUN)["failures"][0]["message"]

@@ -31,7 +31,7 @@ from trueup.store.audit import Audit, Entry, seal
 from trueup.store.dynamodb import DynamoRows
 from trueup.store.objects import Objects, S3Objects
 from trueup.store.prices import PriceSets
-from trueup.store.runs import PRICES_FAILURE, Manifest, Runs
+from trueup.store.runs import PRICES_FAILURE, UNREADABLE, Manifest, Runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +169,12 @@ class CompareStep:
 
 
 def _nothing_written(account_id: str, manifest: Manifest) -> Failure:
-    return Failure(
-        account_id,
-        "MissingObservation",
-        f"account {account_id}: nobody looked; is {manifest.accounts[account_id]} among the stack's Venues?",
-    )
+    venue = manifest.accounts[account_id]
+    if venue == UNREADABLE:
+        why = "the stored account cannot be read; put it again with `trueup accounts put`"
+    else:
+        why = f"nobody looked; is {venue} among the stack's Venues?"
+    return Failure(account_id, "MissingObservation", f"account {account_id}: {why}")
 
 
 def compare_step(settings: CompareSettings) -> CompareStep:

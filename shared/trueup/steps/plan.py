@@ -13,7 +13,7 @@ from trueup.errors import ConfigInvalid
 from trueup.store.accounts import Accounts
 from trueup.store.dynamodb import DynamoRows
 from trueup.store.objects import S3Objects
-from trueup.store.runs import Manifest, Runs
+from trueup.store.runs import UNREADABLE, Manifest, Runs
 from trueup.venues.registry import VENUES, asked_wallets
 
 UNRESOLVED = "<aws.scheduler.scheduled-time>"
@@ -82,12 +82,15 @@ class PlanStep:
             return answer | {"next": "disabled"}
         if not self.runs.claim(request.run_id, request.execution, request.started_at):
             return answer | {"next": "already_claimed"}
-        wanted = [account for account in self.accounts.all() if account.enabled]
+        found = list(self.accounts.each())
+        wanted = [account for _, account in found if account is not None and account.enabled]
+        # One row nobody can read must not keep Trueup from looking at all the others, nor be forgotten.
+        unreadable = {account_id: UNREADABLE for account_id, account in found if account is None}
         self.runs.write_manifest(
             Manifest(
                 run_id=request.run_id,
                 started_at=request.started_at,
-                accounts={account.account_id: account.venue for account in wanted},
+                accounts={account.account_id: account.venue for account in wanted} | unreadable,
                 wallets={
                     account.account_id: asked for account in wanted if (asked := asked_wallets(account)) is not None
                 },

@@ -1,6 +1,6 @@
 """The accounts to look at."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from trueup.domain.documents import account_document, read_account
 from trueup.domain.models import Account
@@ -30,6 +30,15 @@ class Accounts:
     def remove(self, account_id: str) -> None:
         """Forget an account; its reports and its book stay."""
         self._rows.delete(*keys.account(account_id))
+
+    def each(self) -> Iterator[tuple[str, Account | None]]:
+        """Yield every account with its id, in the order of ids; None for a row nobody can read."""
+        for row in self._rows.query(keys.ACCOUNTS):
+            account_id = str(row["sk"]).removeprefix(keys.ACCOUNT)
+            try:
+                yield account_id, self._read(row["account"], account_id)
+            except ConfigInvalid:
+                yield account_id, None
 
     def all(self) -> list[Account]:
         """Return every account, in the order of their ids. Raises ConfigInvalid for a row nobody can read."""

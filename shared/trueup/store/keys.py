@@ -6,6 +6,7 @@ from trueup.domain.reading import format_time
 from trueup.domain.run_ids import day_of
 
 ACCOUNTS = "ACCOUNTS"
+ACCOUNT = "ACCOUNT#"
 PRICES = "PRICES"
 LAST_GOOD = "LAST_GOOD"
 HEAD = "HEAD"
@@ -17,7 +18,7 @@ RUN = "RUN#"
 
 def account(account_id: str) -> tuple[str, str]:
     """Return the row of an account."""
-    return ACCOUNTS, f"ACCOUNT#{account_id}"
+    return ACCOUNTS, f"{ACCOUNT}{account_id}"
 
 
 def book_head(account_id: str) -> tuple[str, str]:

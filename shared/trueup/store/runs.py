@@ -13,6 +13,8 @@ from trueup.store import keys
 from trueup.store.objects import Objects
 from trueup.store.rows import Condition, Rows
 
+UNREADABLE = "unreadable"
+"""Stands for the venue of an account whose row nobody can read: it is reported all the same."""
 PRICES_FAILURE = "PRICES"
 """In capitals, which no account id can be."""
 MAX_MESSAGE = 2000
