@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -89,3 +90,37 @@ def test_a_state_folder_that_is_not_ours_is_one_clear_line_and_stays_as_it_is(tm
     assert done.returncode == 69
     assert len([line for line in done.stderr.splitlines() if line.startswith("trueup:")]) == 1
     assert theirs.read_text() == "chapter one"
+
+
+@pytest.mark.parametrize("moment", ["Starting the local cloud", "Deploying the stack", "reading 8 accounts"])
+def test_ctrl_c_ends_the_demo_and_leaves_nothing_running(tmp_path: Path, moment: str) -> None:
+    demo = subprocess.Popen(
+        [str(TRUEUP), "demo"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert demo.stderr is not None
+    with demo.stderr as said:
+        assert any(moment in line for line in said), f"the demo never said {moment!r}"
+        os.killpg(demo.pid, signal.SIGINT)
+        rest = said.read()
+
+    assert demo.wait(timeout=60) == 130
+    assert rest.splitlines()[-1] == "Stopped; nothing is left running"
+    assert working_in(tmp_path) == []
+
+
+def working_in(folder: Path) -> list[str]:
+    """The commands of all processes that work below a folder."""
+    found = []
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            try:
+                if (process / "cwd").readlink().is_relative_to(folder):
+                    found.append((process / "cmdline").read_text().replace("\0", " "))
+            except OSError:
+                continue  # it ended, or is not ours to look at
+    return found
