@@ -1,6 +1,7 @@
 """Whose the local cloud's folder is, and what becomes of what a crash left in it."""
 
 import json
+import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -58,9 +59,14 @@ def test_what_the_last_cloud_wrote_is_gone_at_the_next_start(tmp_path: Path) -> 
 
 
 def test_processes_of_an_owner_that_was_killed_are_ended_at_the_next_start(tmp_path: Path) -> None:
+    token = secrets.token_hex(8)  # its own: whoever else ends processes of a token must not mean these
     folder, _ = state_folder.acquire(tmp_path)
-    folder.record(Instance("5ca1ab1e", 4711, 4566))
-    orphan = subprocess.Popen([sys.executable, *processes.mark("5ca1ab1e"), "-c", "input()"], stdin=subprocess.PIPE)
+    folder.record(Instance(token, 4711, 4566))
+    command = [sys.executable, *processes.mark(token), "-c", "print(flush=True); input()"]
+    orphan = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert orphan.stdout is not None
+    # A process that has only just begun has no command line yet, so nobody could know whose it is.
+    assert orphan.stdout.readline() == b"\n"
     _die_without_a_word(folder)
 
     folder, ended = state_folder.acquire(tmp_path)
@@ -70,12 +76,13 @@ def test_processes_of_an_owner_that_was_killed_are_ended_at_the_next_start(tmp_p
     assert orphan.wait(timeout=5) != 0
     assert orphan.stdin is not None
     orphan.stdin.close()
+    orphan.stdout.close()
 
 
 def test_a_stranger_that_got_the_recorded_number_is_not_touched(tmp_path: Path) -> None:
     stranger = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     folder, _ = state_folder.acquire(tmp_path)
-    folder.record(Instance("5ca1ab1e", stranger.pid, 4566))
+    folder.record(Instance(secrets.token_hex(8), stranger.pid, 4566))
     _die_without_a_word(folder)
 
     folder, ended = state_folder.acquire(tmp_path)
