@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.errors import one_line
+from trueup.alerts.message import WORDS
 from trueup.domain.amounts import MAX_PRODUCT_DIGITS
 from trueup.domain.models import Book, Pending, Snapshot
 from trueup.domain.reading import format_time
@@ -36,17 +37,12 @@ _STYLES = {
     "OK": "green",
     UNVERIFIED: "magenta",
 }
-_WORDS = {
-    "sign_flip": "opposite sides",
-    "missing_at_venue": "missing at the venue",
-    "unexpected_at_venue": "not in the book",
-    "quantity": "quantity differs",
-    "account_empty": "the venue shows nothing at all",
-    "exact": "exact",
-    "within_tolerance": "within tolerance",
-    "in_motion": "in motion",
-    "explained": "explained",
-    "unverified": "not verified",
+_OUTCOMES = {
+    Outcome.EXACT: "exact",
+    Outcome.WITHIN_TOLERANCE: "within tolerance",
+    Outcome.IN_MOTION: "in motion",
+    Outcome.BREAK: "break",
+    Outcome.UNVERIFIED: "not verified",
 }
 _AGREEING = {Outcome.EXACT, Outcome.WITHIN_TOLERANCE}
 _NOT_READ = "not read"
@@ -197,7 +193,7 @@ def worst_lines_first(lines: Iterable[Line]) -> list[Line]:
     def rank(line: Line) -> tuple[int, int, Decimal, str, str, str]:
         return (
             -(line.severity or Severity.OK),
-            _OUTCOME_RANK.get(str(line.outcome), 3),
+            _OUTCOME_RANK[line.outcome],
             -(line.worth or Decimal(0)),
             line.wallet or "",
             line.asset or "",
@@ -207,7 +203,12 @@ def worst_lines_first(lines: Iterable[Line]) -> list[Line]:
     return sorted(lines, key=rank)
 
 
-_OUTCOME_RANK = {"break": 0, "unverified": 1, "in_motion": 2, "explained": 2, "within_tolerance": 3, "exact": 4}
+_OUTCOME_RANK = {
+    outcome: rank
+    for rank, outcome in enumerate(
+        (Outcome.BREAK, Outcome.UNVERIFIED, Outcome.IN_MOTION, Outcome.WITHIN_TOLERANCE, Outcome.EXACT)
+    )
+}
 
 
 def _worst_account_first(report: AccountReport) -> tuple[int, int, str]:
@@ -261,9 +262,10 @@ def _book(line: Line) -> str:
 
 def _what(line: Line) -> Text:
     severity = line.severity.name if line.severity else ""  # OK is 0: nothing to say
-    kind = _WORDS.get(str(line.kind), str(line.kind)) if line.kind is not None else ""
-    outcome = _WORDS.get(str(line.outcome), str(line.outcome))
-    words = kind or (str(line.reason) if line.reason is not None else outcome)
+    if line.kind is not None:
+        words = WORDS[line.kind]
+    else:
+        words = _OUTCOMES[line.outcome] if line.reason is None else str(line.reason)
     if not severity:
         return Text(words, "magenta" if line.outcome is Outcome.UNVERIFIED else "")
     return Text().append(f"{severity} ", _STYLES[severity]).append(words)

@@ -19,13 +19,14 @@ MAX_NAME = 60
 MAX_SUBJECT = 99
 """SNS wants a subject of less than 100 characters."""
 
-_WHAT = {
+WORDS = {
     Kind.SIGN_FLIP: "opposite sides",
     Kind.MISSING_AT_VENUE: "missing at the venue",
     Kind.UNEXPECTED_AT_VENUE: "not in the book",
     Kind.QUANTITY: "quantity differs",
     Kind.ACCOUNT_EMPTY: "the venue shows nothing at all",
 }
+"""What people read for each kind of break, in alerts and in tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def _subject(severity: Severity, account_id: str, venue: str, ranked: Sequence[L
 
 
 def _what(line: Line) -> str:
-    return _WHAT[line.kind] if line.kind is not None else "differs"
+    return WORDS[line.kind] if line.kind is not None else "differs"
 
 
 def _text(

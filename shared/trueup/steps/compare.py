@@ -20,7 +20,6 @@ from trueup.domain.report import (
     AccountReport,
     Failure,
     RunReport,
-    account_report_document,
     counts,
     run_report_document,
 )
@@ -74,13 +73,16 @@ class CompareStep:
         """
         manifest = self.runs.manifest(request.run_id)
         key = keys.report_object(request.run_id)
-        document = self.objects.get(key)
+        document: Any = self.objects.get(key)
         if document is None:
             document = run_report_document(self._judge(manifest))
             if not self.objects.put_once(key, document):
                 document = self.objects.get(key)
         report = read_run_report(document)
-        hashes = {account.account_id: self._append(report, account, key) for account in report.accounts}
+        hashes = {
+            account.account_id: self._append(report, account, digest(frozen), key)
+            for account, frozen in zip(report.accounts, document["accounts"], strict=True)
+        }
         alerts = alerts_of(report, self.policy)
         for alert in alerts:
             self.publisher.publish(alert)
@@ -118,22 +120,17 @@ class CompareStep:
             told.append(failures[PRICES_FAILURE])
         for account_id in sorted(manifest.accounts):
             key = keys.observation_object(manifest.run_id, account_id)
-            failure = failures.get(account_id) or _nothing_written(account_id, manifest)
             if key in observed:
-                try:
-                    observation = self._observation(key, account_id)
-                except Malformed as error:
-                    # One unreadable piece of evidence is one unverified account, never the end of the run.
-                    failure = Failure(account_id, "Malformed", f"account {account_id}: {key}: {error}")
-                else:
-                    asked = manifest.wallets.get(account_id)
-                    reports.append(
-                        compare(observation, self.policy, prices, run_id=manifest.run_id, asked=asked, base=self.base)
-                    )
-                    continue
-            reason = REASON_OF_ERROR.get(failure.error, Reason.MISSING_OBSERVATION)
-            told.append(failure)
-            reports.append(unverified(account_id, reason, self.policy, run_id=manifest.run_id))
+                seen = self._observation(key, account_id)
+            else:
+                seen = failures.get(account_id) or _nothing_written(account_id, manifest)
+            if isinstance(seen, Failure):
+                told.append(seen)
+                reason = REASON_OF_ERROR.get(seen.error, Reason.MISSING_OBSERVATION)
+                reports.append(unverified(account_id, reason, self.policy, run_id=manifest.run_id))
+            else:
+                asked = manifest.wallets.get(account_id)
+                reports.append(compare(seen, self.policy, prices, run_id=manifest.run_id, asked=asked, base=self.base))
         return RunReport(
             run_id=manifest.run_id,
             started_at=manifest.started_at,
@@ -145,13 +142,20 @@ class CompareStep:
             failures=tuple(told),
         )
 
-    def _observation(self, key: str, account_id: str) -> Observation:
-        observation = read_observation(self.objects.get(key))
-        if observation.snapshot.account_id != account_id:
-            raise Malformed("snapshot.account_id", f"is {observation.snapshot.account_id}: another account's evidence")
+    def _observation(self, key: str, account_id: str) -> Observation | Failure:
+        """Read evidence back. What cannot be read is one unverified account, never the end of the run."""
+        try:
+            observation = read_observation(self.objects.get(key))
+        except Malformed as error:
+            return _malformed(account_id, key, error)
+        seen = observation.snapshot.account_id
+        if seen != account_id:
+            return _malformed(
+                account_id, key, Malformed("snapshot.account_id", f"is {seen}: another account's evidence")
+            )
         return observation
 
-    def _append(self, report: RunReport, account: AccountReport, key: str) -> str:
+    def _append(self, report: RunReport, account: AccountReport, report_sha256: str, key: str) -> str:
         return self.audit.append(
             Entry(
                 account_id=account.account_id,
@@ -160,12 +164,16 @@ class CompareStep:
                 status=account.status,
                 verified=account.verified,
                 reasons=tuple(str(reason) for reason in account.reasons),
-                report_sha256=digest(account_report_document(account)),
+                report_sha256=report_sha256,
                 evidence_sha256=account.evidence_sha256,
                 object=key,
                 counts=counts([account]),
             )
         )
+
+
+def _malformed(account_id: str, key: str, error: Malformed) -> Failure:
+    return Failure(account_id, "Malformed", f"account {account_id}: {key}: {error}")
 
 
 def _nothing_written(account_id: str, manifest: Manifest) -> Failure:

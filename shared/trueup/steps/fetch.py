@@ -11,9 +11,9 @@ from trueup.config import FetchSettings
 from trueup.domain.documents import observation_document, read_observation
 from trueup.domain.models import Account, Observation
 from trueup.domain.reading import Malformed, Record
-from trueup.domain.run_ids import day_of
 from trueup.errors import ConfigInvalid, VenueResponseInvalid
 from trueup.secrets import read_credential
+from trueup.steps.events import take_run_id
 from trueup.store import keys
 from trueup.store.accounts import Accounts
 from trueup.store.dynamodb import DynamoRows
@@ -35,12 +35,8 @@ def read_request(event: object) -> FetchRequest:
     """Read Fetch's event. Raises ConfigInvalid naming the field."""
     try:
         record = Record(event, "event")
-        run_id, account_id = record.text("run_id"), record.slug("account_id")
+        run_id, account_id = take_run_id(record), record.slug("account_id")
         record.done()
-        try:
-            day_of(run_id)
-        except ValueError as error:
-            record.fail("run_id", str(error))
     except Malformed as error:
         raise ConfigInvalid(str(error)) from None
     return FetchRequest(run_id, account_id)

@@ -8,8 +8,9 @@ from typing import Any
 from trueup.config import PlanSettings
 from trueup.domain.models import Account
 from trueup.domain.reading import Malformed, Record
-from trueup.domain.run_ids import day_of, round_down, scheduled_run_id
+from trueup.domain.run_ids import round_down, scheduled_run_id
 from trueup.errors import ConfigInvalid
+from trueup.steps.events import take_run_id
 from trueup.store.accounts import Accounts
 from trueup.store.dynamodb import DynamoRows
 from trueup.store.objects import S3Objects
@@ -39,11 +40,7 @@ def read_request(event: object, interval_seconds: int) -> PlanRequest:
         if given.has("run_id") == given.has("scheduled_time"):
             given.fail("run_id", 'or scheduled_time is needed (one of them), such as {"run_id": "manual-<ULID>"}')
         if given.has("run_id"):
-            run_id = given.text("run_id")
-            try:
-                day_of(run_id)
-            except ValueError as error:
-                given.fail("run_id", str(error))
+            run_id = take_run_id(given)
         elif given.raw("scheduled_time") == UNRESOLVED:
             run_id = scheduled_run_id(round_down(started_at, interval_seconds))
         else:

@@ -9,9 +9,9 @@ from trueup.config import PricesSettings
 from trueup.domain.documents import prices_document, read_prices
 from trueup.domain.models import PriceSet
 from trueup.domain.reading import Malformed, Record
-from trueup.domain.run_ids import day_of
 from trueup.errors import ConfigInvalid, VenueResponseInvalid
 from trueup.prices import fetch_prices
+from trueup.steps.events import take_run_id
 from trueup.steps.fetch import RESERVE_SECONDS
 from trueup.store import keys
 from trueup.store.dynamodb import DynamoRows
@@ -24,12 +24,8 @@ def read_request(event: object) -> str:
     """Read the event and return the run's id. Raises ConfigInvalid naming the field."""
     try:
         record = Record(event, "event")
-        run_id = record.text("run_id")
+        run_id = take_run_id(record)
         record.done()
-        try:
-            day_of(run_id)
-        except ValueError as error:
-            record.fail("run_id", str(error))
     except Malformed as error:
         raise ConfigInvalid(str(error)) from None
     return run_id

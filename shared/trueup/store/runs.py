@@ -90,7 +90,7 @@ class Runs:
         )
 
     def failures(self, run_id: str) -> dict[str, Failure]:
-        """Return what the state machine wrote down, by account id (and `prices`)."""
+        """Return what the state machine wrote down, by account id (and PRICES_FAILURE)."""
         found = {}
         for row in self._rows.query(keys.failures(run_id), prefix=keys.FAILURE):
             name = row["sk"].removeprefix(keys.FAILURE)
