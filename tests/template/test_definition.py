@@ -12,6 +12,10 @@ from cfn import DEFINITION, STATE_MACHINE, Deployed, of_type, walk
 from cfnlint import ConfigMixIn  # type: ignore[import-untyped]
 from cfnlint.runner import Runner  # type: ignore[import-untyped]
 
+import trueup.errors
+
+KILLED = {"Sandbox.Timedout", "Runtime.ExitError"}
+"""What Lambda says for a function that had no chance to say anything."""
 PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 
 
@@ -62,6 +66,35 @@ def test_the_definition_calls_only_what_the_state_machine_may(deployed: Deployed
     resources = {it["Resource"] for it in walk(yaml.safe_load(_substituted(deployed))) if _is_task(it)}
     allowed = {"arn:aws:states:::lambda:invoke", "arn:aws:states:::dynamodb:putItem"}
     assert resources == allowed, "ReconcileRole allows these two"
+
+
+def test_every_error_waited_for_is_one_that_somebody_raises(deployed: Deployed) -> None:
+    """A name matches exactly or not at all: one that nobody raises is a retry that never happens."""
+    names = {
+        name
+        for node in walk(yaml.safe_load(_substituted(deployed)))
+        if isinstance(node, Mapping)
+        for name in node.get("ErrorEquals", [])
+    }
+    ours = {name for name in names if not name.startswith(("States.", "Lambda."))} - KILLED
+    assert ours
+    for name in ours:
+        assert issubclass(getattr(trueup.errors, name), trueup.errors.TrueupError), name
+
+
+@pytest.mark.parametrize("state", ["Fetch", "FetchPrices"])
+def test_what_a_later_attempt_may_mend_is_retried_and_a_refusal_is_not(deployed: Deployed, state: str) -> None:
+    found = [it["States"] for it in walk(yaml.safe_load(_substituted(deployed))) if "States" in _mapping(it)]
+    [task] = [states[state] for states in found if state in states]
+    [retrier] = task["Retry"]
+    retried = set(retrier["ErrorEquals"])
+    assert retried >= {"VenueRateLimited", "VenueUnavailable", "StoreUnavailable", "States.Timeout"} | KILLED
+    refusals = {"VenueAuthFailed", "VenuePermissionDenied", "VenueGeoBlocked", "ConfigInvalid", "BookInvalid"}
+    assert not retried & (refusals | {"States.ALL", "States.TaskFailed", "VenueMaintenance", "VenueResponseInvalid"})
+
+
+def _mapping(node: Any) -> Mapping[str, Any]:
+    return node if isinstance(node, Mapping) else {}
 
 
 def _is_task(node: Any) -> bool:
