@@ -1,5 +1,6 @@
 """AWS clients, made when first needed and reused while warm, and what counts as a passing fault of AWS."""
 
+import threading
 from collections.abc import Callable
 from functools import cache, wraps
 from typing import Any, ParamSpec, TypeVar
@@ -10,8 +11,15 @@ from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadErro
 from botocore.exceptions import ConnectionError as AwsConnectionError
 
 from trueup.errors import StoreUnavailable
+from trueup.parallel import AT_ONCE
 
-_CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "max_attempts": 3})
+_CONFIG = Config(
+    connect_timeout=2,
+    read_timeout=5,
+    retries={"mode": "standard", "max_attempts": 3},
+    max_pool_connections=AT_ONCE,
+)
+_making = threading.Lock()
 
 _TRANSIENT = {
     "ConditionalRequestConflict",
@@ -42,7 +50,8 @@ R = TypeVar("R")
 @cache
 def client(service: str) -> Any:
     """Return the client of an AWS service."""
-    return boto3.client(service, config=_CONFIG)  # type: ignore[call-overload]  # the service's name is not literal
+    with _making:  # clients may be used by many threads at once, but not made
+        return boto3.client(service, config=_CONFIG)  # type: ignore[call-overload]  # the service's name is not literal
 
 
 def use_session(session: boto3.Session) -> None:

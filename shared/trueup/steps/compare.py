@@ -25,6 +25,7 @@ from trueup.domain.report import (
 )
 from trueup.domain.report_reading import read_run_report
 from trueup.errors import ConfigInvalid
+from trueup.parallel import for_each
 from trueup.store import keys
 from trueup.store.audit import Audit, Entry, seal
 from trueup.store.dynamodb import DynamoRows
@@ -79,13 +80,10 @@ class CompareStep:
             if not self.objects.put_once(key, document):
                 document = self.objects.get(key)
         report = read_run_report(document)
-        hashes = {
-            account.account_id: self._append(report, account, digest(frozen), key)
-            for account, frozen in zip(report.accounts, document["accounts"], strict=True)
-        }
+        parts = list(zip(report.accounts, document["accounts"], strict=True))
+        hashes = for_each(lambda part: self._append(report, part[0], digest(part[1]), key), parts)
         alerts = alerts_of(report, self.policy)
-        for alert in alerts:
-            self.publisher.publish(alert)
+        for_each(self.publisher.publish, alerts)
         totals = counts(report.accounts)
         self.runs.finish(
             request.run_id,
@@ -96,7 +94,7 @@ class CompareStep:
                 "status": report.status,
                 "verified": report.verified,
                 "counts": totals,
-                "seal": seal(hashes),
+                "seal": seal({part[0].account_id: chained for part, chained in zip(parts, hashes, strict=True)}),
                 "object": key,
                 "report_sha256": digest(document),
                 "alerts": [alert.alert_id for alert in alerts],
@@ -114,32 +112,30 @@ class CompareStep:
         failures = self.runs.failures(manifest.run_id)
         observed = set(self.objects.keys(keys.observations_prefix(manifest.run_id)))
         prices, used = self.prices.for_run(manifest.run_id, self.base)
-        reports: list[AccountReport] = []
-        told: list[Failure] = []
-        if PRICES_FAILURE in failures:
-            told.append(failures[PRICES_FAILURE])
-        for account_id in sorted(manifest.accounts):
+
+        def judge(account_id: str) -> tuple[AccountReport, Failure | None]:
             key = keys.observation_object(manifest.run_id, account_id)
             if key in observed:
                 seen = self._observation(key, account_id)
             else:
                 seen = failures.get(account_id) or _nothing_written(account_id, manifest)
             if isinstance(seen, Failure):
-                told.append(seen)
                 reason = REASON_OF_ERROR.get(seen.error, Reason.MISSING_OBSERVATION)
-                reports.append(unverified(account_id, reason, self.policy, run_id=manifest.run_id))
-            else:
-                asked = manifest.wallets.get(account_id)
-                reports.append(compare(seen, self.policy, prices, run_id=manifest.run_id, asked=asked, base=self.base))
+                return unverified(account_id, reason, self.policy, run_id=manifest.run_id), seen
+            asked = manifest.wallets.get(account_id)
+            return compare(seen, self.policy, prices, run_id=manifest.run_id, asked=asked, base=self.base), None
+
+        judged = for_each(judge, sorted(manifest.accounts))
+        of_prices = failures.get(PRICES_FAILURE)
         return RunReport(
             run_id=manifest.run_id,
             started_at=manifest.started_at,
             compared_at=self.clock(),
             policy_version=self.policy.version,
             prices=used,
-            accounts=tuple(reports),
+            accounts=tuple(report for report, _ in judged),
             venues=manifest.accounts,
-            failures=tuple(told),
+            failures=tuple(failure for failure in (of_prices, *(told for _, told in judged)) if failure is not None),
         )
 
     def _observation(self, key: str, account_id: str) -> Observation | Failure:

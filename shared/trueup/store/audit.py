@@ -70,13 +70,14 @@ class Audit:
         """
         pk, sk = keys.audit(entry.account_id), keys.report(entry.at, entry.run_id)
         for _ in range(_ATTEMPTS):
-            existing = self._rows.get(pk, sk)
-            if existing is not None:
-                return str(existing["hash"])
             head = self._rows.get(pk, keys.CHAIN)
             row = self._row(entry, pk, sk, head)
             if self._rows.put_all([(row, ABSENT), self._next_head(pk, head, row)]):
                 return str(row["hash"])
+            # Refused: an earlier attempt of ours was here, or another run has moved the head on.
+            existing = self._rows.get(pk, sk)
+            if existing is not None:
+                return str(existing["hash"])
         raise StoreUnavailable(f"account {entry.account_id}: the audit chain is being written by other runs; try again")
 
     def last(self, account_id: str) -> dict[str, Any] | None:
