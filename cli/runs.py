@@ -7,7 +7,7 @@ import typer
 from rich.text import Text
 
 from cli import exits
-from cli.cloud import connect
+from cli.cloud import Cloud, connect
 from cli.errors import BadInput
 from cli.options import DEFAULT_STACK, AccountId, Json, Local, Region, StackName, account_id, check_run_id, day, moment
 from cli.output import note, print_document, print_line, print_table
@@ -21,6 +21,11 @@ from trueup.store import keys
 
 app = typer.Typer(no_args_is_help=False, help="Past runs: list, show one, and the history of an account.")
 _KEYS = {"pk", "sk", "expires_at"}
+_WITHOUT_REPORT = {
+    "running": "running, and has no report yet",
+    "disabled": "nothing was looked at: ReconciliationEnabled was false",
+    "gone": "ended without a report, and Step Functions no longer knows why",
+}
 
 
 @app.command("list")
@@ -37,7 +42,8 @@ def list_runs(
     wanted = utc_now() if of_day is None else day(of_day, "--day")
     cloud = connect(stack_name, region=region, local=local)
     name = wanted.date().isoformat()
-    rows = sorted(cloud.runs.of_day(name), key=lambda row: (row["started_at"], row["run_id"]))
+    found = (_as_it_is(cloud, row) for row in cloud.runs.of_day(name))
+    rows = sorted(found, key=lambda row: (row["started_at"], row["run_id"]))
     if as_json:
         print_document({"day": name, "runs": [_bare(row) for row in rows]})
     elif rows:
@@ -67,7 +73,8 @@ def show(
         row = cloud.runs.get(run_id)
         if row is None:
             raise BadInput(f"RUN_ID: there is no run {run_id}; `trueup runs list --day DAY` names them")
-        note(f"run {run_id} is {row['state']} and has no report (yet)")
+        state = _as_it_is(cloud, row)["state"]
+        note(f"run {run_id}: {_WITHOUT_REPORT.get(state, f'{state}, and has no report')}")
         raise typer.Exit(exits.UNVERIFIED)
     report = read_run_report(document)
     if account is None:
@@ -145,6 +152,18 @@ def history(
         print_table(plain_table(headings, [_history_cells(row) for row in rows]))
     else:
         print_line(f"no report of {name} from {format_time(since)} to {format_time(until)}")
+
+
+def _as_it_is(cloud: Cloud, row: dict[str, Any]) -> dict[str, Any]:
+    """Correct the state of a run that ended before it could write so: its execution knows."""
+    if row["state"] != "running":
+        return row
+    states = cloud.client("stepfunctions")
+    try:
+        status = states.describe_execution(executionArn=row["execution"])["status"]
+    except states.exceptions.ExecutionDoesNotExist:
+        return row | {"state": "gone"}
+    return row if status in {"RUNNING", "SUCCEEDED"} else row | {"state": status.lower().replace("_", " ")}
 
 
 def _account_of(report: RunReport, name: str) -> AccountReport | None:

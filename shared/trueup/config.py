@@ -5,13 +5,30 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from trueup.domain.amounts import NotAnAmount, parse_amount, plain, shorten
 from trueup.domain.base_urls import check_base_url
 from trueup.errors import ConfigInvalid
 
-INTERVALS = (60, 120, 300, 600, 900, 1800, 3600)
+
+class Room(NamedTuple):
+    """What fits into an interval at most: the timing table of template.yaml has the arithmetic."""
+
+    retries: int
+    timeout_milliseconds: int
+
+
+ROOM = {
+    60: Room(1, 6_000),
+    120: Room(3, 9_000),
+    300: Room(4, 24_000),
+    600: Room(6, 33_000),
+    900: Room(10, 38_000),
+    1800: Room(10, 60_000),
+    3600: Room(10, 60_000),
+}
+INTERVALS = tuple(ROOM)
 _Environment = Mapping[str, str]
 T = TypeVar("T")
 
@@ -44,11 +61,13 @@ class PlanSettings:
     @classmethod
     def from_env(cls, env: _Environment) -> "PlanSettings":
         """Read the environment. Raises ConfigInvalid naming the variable and what is allowed."""
-        interval = _whole(env, "RECONCILIATION_INTERVAL_SECONDS", INTERVALS[0], INTERVALS[-1])
-        if interval not in INTERVALS:
-            raise ConfigInvalid(
-                f"RECONCILIATION_INTERVAL_SECONDS must be one of {', '.join(map(str, INTERVALS))}; not {interval}"
-            )
+        interval = _interval(env)
+        # The run's first step refuses for all of them, before anything is read: a retry or a request that cannot fit
+        # would show only when a venue is down, as a run that never reports.
+        threshold(_text(env, "RECONCILIATION_THRESHOLD_PERCENTAGE"))
+        retries, timeout = _whole(env, "RECONCILIATION_MAX_RETRIES", 0, 10), _timeout(env)
+        _fits(interval, "RECONCILIATION_MAX_RETRIES", retries, 0, ROOM[interval].retries)
+        _fits(interval, "RECONCILIATION_TIMEOUT_MILLISECONDS", timeout, 1000, ROOM[interval].timeout_milliseconds)
         return cls(
             stores=Stores.from_env(env),
             enabled=_choice(env, "RECONCILIATION_ENABLED", {"true": True, "false": False}),
@@ -164,6 +183,22 @@ def _choice(env: _Environment, name: str, allowed: Mapping[str, T]) -> T:
     if text not in allowed:
         raise ConfigInvalid(f"{name} must be one of {', '.join(allowed)}; not {shorten(text)}")
     return allowed[text]
+
+
+def _interval(env: _Environment) -> int:
+    interval = _whole(env, "RECONCILIATION_INTERVAL_SECONDS", INTERVALS[0], INTERVALS[-1])
+    if interval not in ROOM:
+        raise ConfigInvalid(
+            f"RECONCILIATION_INTERVAL_SECONDS must be one of {', '.join(map(str, INTERVALS))}; not {interval}"
+        )
+    return interval
+
+
+def _fits(interval: int, name: str, value: int, lowest: int, highest: int) -> None:
+    if value > highest:
+        raise ConfigInvalid(
+            f"{name} must be from {lowest} to {highest} with RECONCILIATION_INTERVAL_SECONDS={interval}; not {value}"
+        )
 
 
 def _timeout(env: _Environment) -> int:

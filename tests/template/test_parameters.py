@@ -7,6 +7,7 @@ import pytest
 from cfn import FUNCTION, Deployed, of_type, parameter_accepts
 
 from trueup.config import INTERVALS, CompareSettings, FetchSettings, PlanSettings, PricesSettings
+from trueup.errors import ConfigInvalid
 
 REFUSED = {
     "ScheduleState": ["enabled", ""],
@@ -30,7 +31,7 @@ REFUSED = {
     "PricesBaseUrl": ["http://prices.example", "https://api.coinbase.com/", "ftp://x", "api.coinbase.com", ""],
     "AlertEmail": ["nobody", "a@b", "a@example.com,b@example.com"],
     "AlertWebhookUrl": ["http://hooks.example/x", "hooks.example"],
-    "ReconciliationTimeoutMilliseconds": ["0", "999", "7001"],
+    "ReconciliationTimeoutMilliseconds": ["0", "999", "60001"],
     "ReconciliationMaxRetries": ["-1", "11", "many"],
     "MaxConcurrency": ["0", "41"],
     "RetentionDays": ["0", "29", "3651"],
@@ -93,14 +94,47 @@ def test_the_intervals_offered_are_the_ones_the_code_knows(template: dict[str, A
     assert tuple(map(int, template["Mappings"]["Timing"])) == INTERVALS
 
 
+@pytest.mark.parametrize("interval", INTERVALS)
+def test_deploying_and_starting_refuse_the_same_choices(template: dict[str, Any], interval: int) -> None:
+    modest = {
+        "ReconciliationIntervalSeconds": str(interval),
+        "ReconciliationMaxRetries": "0",
+        "ReconciliationTimeoutMilliseconds": "1000",
+    }
+    choices = [{"ReconciliationMaxRetries": str(retries)} for retries in range(11)]
+    choices += [{"ReconciliationTimeoutMilliseconds": str(timeout)} for timeout in range(1000, 60001, 500)]
+    for chosen in choices:
+        stack = Deployed(template, **(modest | chosen))
+        assert _starts(stack) == (stack.refusals() == []), chosen
+
+
+def _starts(stack: Deployed) -> bool:
+    try:
+        PlanSettings.from_env(stack.environment("PlanFunction"))
+    except ConfigInvalid:
+        return False
+    return True
+
+
 @pytest.mark.parametrize(
     "chosen",
     [
         {},
         {"ReconciliationThresholdPercentage": "0.0001", "ReconciliationTimeoutMilliseconds": "1000"},
-        {"ReconciliationThresholdPercentage": "10", "ReconciliationTimeoutMilliseconds": "7000"},
-        {"MaxConcurrency": "1", "RetentionDays": "30", "ReconciliationIntervalSeconds": "60"},
-        {"MaxConcurrency": "40", "RetentionDays": "3650", "ReconciliationIntervalSeconds": "3600"},
+        {"ReconciliationThresholdPercentage": "10", "ReconciliationTimeoutMilliseconds": "24000"},
+        {
+            "MaxConcurrency": "1",
+            "RetentionDays": "30",
+            "ReconciliationIntervalSeconds": "60",
+            "ReconciliationMaxRetries": "1",
+        },
+        {
+            "MaxConcurrency": "40",
+            "RetentionDays": "3650",
+            "ReconciliationIntervalSeconds": "3600",
+            "ReconciliationMaxRetries": "10",
+            "ReconciliationTimeoutMilliseconds": "60000",
+        },
         {"PricesBaseUrl": "http://127.0.0.1:8080", "ReconciliationEnabled": "false"},
     ],
 )

@@ -8,7 +8,8 @@ import pytest
 import yaml
 from cfn import ALARM, DEFINITION, FUNCTION, STATE_MACHINE, Deployed, of_type, walk
 
-from trueup.config import INTERVALS
+from trueup.config import INTERVALS, ROOM
+from trueup.steps.fetch import RESERVE_SECONDS
 
 RECHECK_WAIT_SECONDS = 10
 ALL_CHOICES = [(interval, retries) for interval in INTERVALS for retries in range(11)]
@@ -64,7 +65,7 @@ def longest_run(machine: dict[str, Any]) -> int:
 @pytest.mark.parametrize("interval", INTERVALS)
 def test_timeouts_nest_so_that_the_inner_one_always_speaks_first(template: dict[str, Any], interval: int) -> None:
     deployed = stack(template, interval)
-    request = template["Parameters"]["ReconciliationTimeoutMilliseconds"]["MaxValue"] / 1000
+    request = ROOM[interval].timeout_milliseconds / 1000
     machine = definition(deployed)
     for function, state in [(name, "Fetch") for name in FETCHES] + [
         ("FetchPricesFunction", "FetchPrices"),
@@ -73,6 +74,7 @@ def test_timeouts_nest_so_that_the_inner_one_always_speaks_first(template: dict[
     ]:
         nested = [deployed.timeout(function), task(machine, state)["TimeoutSeconds"], machine["TimeoutSeconds"]]
         if function in FETCHES:
+            assert request + RESERVE_SECONDS < deployed.timeout(function), "nobody could say that the request failed"
             nested.insert(0, request)
         assert all(inner < outer for inner, outer in pairwise(nested)), f"{function}: {nested}"
     assert machine["TimeoutSeconds"] <= interval
@@ -92,6 +94,15 @@ def test_a_run_has_room_for_every_retry_the_operator_may_choose(
 def test_a_refused_number_of_retries_is_told_which_numbers_fit(template: dict[str, Any]) -> None:
     [told] = stack(template, 60, 3).refusals()
     assert told == "With ReconciliationIntervalSeconds=60, ReconciliationMaxRetries must be 0 or 1"
+
+
+def test_a_request_too_long_for_the_interval_is_refused_with_what_fits(template: dict[str, Any]) -> None:
+    chosen = {"ReconciliationIntervalSeconds": "60", "ReconciliationTimeoutMilliseconds": "6500"}
+    [told] = Deployed(template, **chosen, ReconciliationMaxRetries="1").refusals()
+    assert told == (
+        "With ReconciliationIntervalSeconds=60, ReconciliationTimeoutMilliseconds must be from 1000 to 6000 in steps "
+        "of 500"
+    )
 
 
 def test_the_defaults_are_not_refused(deployed: Deployed) -> None:

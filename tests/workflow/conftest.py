@@ -60,6 +60,7 @@ def _deploy_functions(prices_url: str) -> Functions:
             "RECONCILIATION_INTERVAL_SECONDS": "300",
             "RECONCILIATION_THRESHOLD_PERCENTAGE": "0.1",
             "RECONCILIATION_TIMEOUT_MILLISECONDS": "1000",
+            "RECONCILIATION_MAX_RETRIES": "3",
         }
     )
     fetchers = f'{{"coinbase": "{arn("fetch-coinbase")}", "dydx": "{arn("fetch-dydx")}"}}'

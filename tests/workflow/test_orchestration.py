@@ -125,7 +125,9 @@ def test_a_disabled_trueup_fetches_nothing_and_says_so(desk: Desk) -> None:
     assert (done.status, done.states_entered()[-1]) == ("SUCCEEDED", "Disabled")
     assert done.output["next"] == "disabled"
     assert desk.functions.count("fetch-coinbase") == 0
-    assert desk.runs.get(RUN) is None
+    row = desk.runs.get(RUN)
+    assert row is not None
+    assert (row["state"], "status" in row) == ("disabled", False)
 
 
 def test_an_account_without_a_book_is_unverified_not_missing(desk: Desk) -> None:

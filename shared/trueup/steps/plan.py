@@ -75,10 +75,11 @@ class PlanStep:
             "venues": [],
             "venues_at_once": 1,
         }
+        state = "running" if self.enabled else "disabled"
+        if not self.runs.claim(request.run_id, request.execution, request.started_at, state):
+            return answer | {"next": "already_claimed"}
         if not self.enabled:
             return answer | {"next": "disabled"}
-        if not self.runs.claim(request.run_id, request.execution, request.started_at):
-            return answer | {"next": "already_claimed"}
         found = list(self.accounts.each())
         wanted = [account for _, account in found if account is not None and account.enabled]
         # One row nobody can read must not keep Trueup from looking at all the others, nor be forgotten.

@@ -44,12 +44,12 @@ class Runs:
         """Return when the rows of a run may go: seconds since 1970, as DynamoDB's TTL wants them."""
         return int(started_at.timestamp()) + self._retention_seconds
 
-    def claim(self, run_id: str, execution: str, started_at: datetime) -> bool:
-        """Take a run for an execution; False when another execution has it.
+    def claim(self, run_id: str, execution: str, started_at: datetime, state: str = "running") -> bool:
+        """Take a run for an execution; False when another execution has it. `state` is `running` or `disabled`.
 
         An execution that already has it takes it again: Plan may be retried after it wrote and before it answered.
         """
-        return self._put(run_id, execution, started_at, {"state": "running"}, "absent_or_equals")
+        return self._put(run_id, execution, started_at, {"state": state}, "absent_or_equals")
 
     def finish(self, run_id: str, execution: str, started_at: datetime, outcome: Mapping[str, Any]) -> bool:
         """Write down how a run ended; False when the run is another execution's."""

@@ -2,6 +2,7 @@
 
 import json
 
+import boto3
 import pytest
 from cli_kit import RUN_ID, is_one_line, trueup
 
@@ -52,13 +53,50 @@ def test_one_account_of_a_run_is_shown_with_every_line(a_run):
     refused(trueup("runs", "show", RUN_ID, "--account", "cb-mian"), "cb-mian", "cb-main, dydx-one")
 
 
-def test_a_run_that_goes_on_is_not_verified_yet(cloud):
+def begun(cloud, execution, state="running"):
     pk, sk = keys.run(RUN_ID)
-    cloud.rows.put({"pk": pk, "sk": sk, "run_id": RUN_ID, "started_at": "2026-11-22T12:00:00.000Z", "state": "running"})
+    row = {"pk": pk, "sk": sk, "run_id": RUN_ID, "started_at": "2026-11-22T12:00:00.000Z", "execution": execution}
+    cloud.rows.put(row | {"state": state})
+
+
+@pytest.fixture
+def execution(cloud):
+    """An execution that goes on until somebody stops it."""
+    states = boto3.client("stepfunctions")
+    role = boto3.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    machine = states.create_state_machine(
+        name="waiting", definition='{"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 9}}}', roleArn=role
+    )["stateMachineArn"]
+    return states.start_execution(stateMachineArn=machine)["executionArn"]
+
+
+def test_a_run_that_goes_on_is_not_verified_yet(cloud, execution):
+    begun(cloud, execution)
     ran = trueup("runs", "show", RUN_ID)
     assert (ran.code, ran.out) == (2, "")
-    assert "running" in ran.err
+    assert "running, and has no report yet" in ran.err
     assert "running" in trueup("runs", "list", "--day", "2026-11-22").out
+
+
+def test_a_run_that_died_before_it_could_say_so_is_not_called_running(cloud, execution):
+    begun(cloud, execution)
+    boto3.client("stepfunctions").stop_execution(executionArn=execution)
+    assert "aborted, and has no report" in trueup("runs", "show", RUN_ID).err
+    listed = trueup("runs", "list", "--day", "2026-11-22")
+    assert "aborted" in listed.out
+    assert "running" not in listed.out
+
+
+def test_a_run_whose_execution_is_forgotten_is_not_called_running(cloud, execution):
+    begun(cloud, execution + "x")
+    assert "ended without a report" in trueup("runs", "show", RUN_ID).err
+
+
+def test_a_run_that_was_switched_off_says_so(cloud):
+    begun(cloud, "unused", state="disabled")
+    ran = trueup("runs", "show", RUN_ID)
+    assert (ran.code, "ReconciliationEnabled was false" in ran.err) == (2, True)
+    assert "disabled" in trueup("runs", "list", "--day", "2026-11-22").out
 
 
 def test_the_last_report_of_an_account(a_run):

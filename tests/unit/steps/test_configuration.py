@@ -8,6 +8,7 @@ import pytest
 
 from trueup.config import (
     INTERVALS,
+    ROOM,
     CompareSettings,
     FetchSettings,
     PlanSettings,
@@ -25,6 +26,7 @@ ENVIRONMENT = {
     "RECONCILIATION_INTERVAL_SECONDS": "300",
     "RECONCILIATION_THRESHOLD_PERCENTAGE": "0.1",
     "RECONCILIATION_TIMEOUT_MILLISECONDS": "5000",
+    "RECONCILIATION_MAX_RETRIES": "3",
     "MAX_CONCURRENCY": "8",
     "FETCH_FUNCTIONS": '{"coinbase": "arn:coinbase", "dydx": "arn:dydx"}',
     "VENUE": "coinbase",
@@ -41,7 +43,7 @@ SETTINGS: dict[str, Any] = {
     "compare": CompareSettings,
 }
 NEEDED = {
-    "plan": ["RECONCILIATION_ENABLED", "RECONCILIATION_INTERVAL_SECONDS", "MAX_CONCURRENCY", "FETCH_FUNCTIONS"],
+    "plan": [*(name for name in ENVIRONMENT if name.startswith("RECON")), "MAX_CONCURRENCY", "FETCH_FUNCTIONS"],
     "fetch": ["VENUE", "SECRET_PREFIX", "RECONCILIATION_TIMEOUT_MILLISECONDS"],
     "prices": ["BASE_CURRENCY", "PRICES_BASE_URL", "RECONCILIATION_TIMEOUT_MILLISECONDS"],
     "compare": ["TOPIC_ARN", "BASE_CURRENCY", "RECONCILIATION_THRESHOLD_PERCENTAGE"],
@@ -90,6 +92,22 @@ def test_a_variable_that_is_not_set_is_named(function: str, name: str, value: st
         ("plan", "RECONCILIATION_INTERVAL_SECONDS", "90", "must be one of 60, 120, 300, 600, 900, 1800, 3600; not 90"),
         ("plan", "RECONCILIATION_INTERVAL_SECONDS", "59", "must be a whole number from 60 to 3600; not '59'"),
         ("plan", "RECONCILIATION_INTERVAL_SECONDS", "5 min", "must be a whole number from 60 to 3600; not '5 min'"),
+        ("plan", "RECONCILIATION_MAX_RETRIES", "11", "must be a whole number from 0 to 10; not '11'"),
+        ("plan", "RECONCILIATION_MAX_RETRIES", "-1", "must be a whole number from 0 to 10; not '-1'"),
+        (
+            "plan",
+            "RECONCILIATION_MAX_RETRIES",
+            "5",
+            "must be from 0 to 4 with RECONCILIATION_INTERVAL_SECONDS=300; not 5",
+        ),
+        ("plan", "RECONCILIATION_TIMEOUT_MILLISECONDS", "60001", "must be a whole number from 1000 to 60000"),
+        (
+            "plan",
+            "RECONCILIATION_TIMEOUT_MILLISECONDS",
+            "24001",
+            "must be from 1000 to 24000 with RECONCILIATION_INTERVAL_SECONDS=300; not 24001",
+        ),
+        ("plan", "RECONCILIATION_THRESHOLD_PERCENTAGE", "11", "must be from 0.0001 to 10 (per cent); not 11"),
         ("plan", "MAX_CONCURRENCY", "0", "must be a whole number from 1 to 1000; not '0'"),
         ("plan", "MAX_CONCURRENCY", "1001", "must be a whole number from 1 to 1000; not '1001'"),
         ("plan", "FETCH_FUNCTIONS", "coinbase", "must be a JSON object of venue to function ARN"),
@@ -134,8 +152,27 @@ def test_a_variable_that_is_wrong_is_named_with_what_is_allowed(
 
 @pytest.mark.parametrize("interval", INTERVALS)
 def test_every_interval_the_template_offers_is_taken(interval: int) -> None:
-    found = PlanSettings.from_env(ENVIRONMENT | {"RECONCILIATION_INTERVAL_SECONDS": str(interval)})
+    found = PlanSettings.from_env(ENVIRONMENT | {"RECONCILIATION_INTERVAL_SECONDS": str(interval), **room(interval)})
     assert found.interval_seconds == interval
+
+
+def room(interval: int) -> dict[str, str]:
+    """As many retries and as long a request as fit."""
+    retries, timeout = ROOM[interval]
+    return {"RECONCILIATION_MAX_RETRIES": str(retries), "RECONCILIATION_TIMEOUT_MILLISECONDS": str(timeout)}
+
+
+@pytest.mark.parametrize("interval", INTERVALS)
+@pytest.mark.parametrize("name", ["RECONCILIATION_MAX_RETRIES", "RECONCILIATION_TIMEOUT_MILLISECONDS"])
+def test_what_cannot_fit_the_interval_is_refused_before_anything_is_read(interval: int, name: str) -> None:
+    most = int(room(interval)[name])
+    env = ENVIRONMENT | room(interval) | {"RECONCILIATION_INTERVAL_SECONDS": str(interval), name: str(most + 1)}
+    with pytest.raises(ConfigInvalid) as refused:
+        PlanSettings.from_env(env)
+    message = str(refused.value)
+    assert message.startswith(f"{name} must be ")
+    assert f" to {most}" in message
+    assert message.endswith(f"not {most + 1}" if " with " in message else f"not '{most + 1}'")
 
 
 @pytest.mark.parametrize(

@@ -77,11 +77,22 @@ def test_without_any_deployed_venue_the_run_still_goes_on_to_report(desk: Desk) 
     assert len(desk.runs.manifest(RUN_ID).accounts) == 3
 
 
-def test_a_switched_off_stack_claims_nothing_and_writes_nothing(desk: Desk) -> None:
+def test_a_switched_off_stack_says_so_in_the_runs_row_and_plans_nothing(desk: Desk) -> None:
     answer = desk.step(enabled=False).run(REQUEST)
     assert (answer["next"], answer["venues"]) == ("disabled", [])
-    assert desk.runs.get(RUN_ID) is None
+    row = desk.runs.get(RUN_ID)
+    assert row is not None
+    assert (row["state"], "status" in row) == ("disabled", False)
     assert desk.objects.keys("") == []
+
+
+def test_switching_off_does_not_touch_a_run_that_is_under_way(desk: Desk) -> None:
+    desk.step().run(REQUEST)
+    answer = desk.step(enabled=False).run(replace(REQUEST, execution="another"))
+    assert answer["next"] == "already_claimed"
+    row = desk.runs.get(RUN_ID)
+    assert row is not None
+    assert row["state"] == "running"
 
 
 def test_a_run_another_execution_has_is_left_to_it(desk: Desk) -> None:
