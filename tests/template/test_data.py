@@ -162,7 +162,7 @@ def test_a_log_group_is_deployed_exactly_when_its_function_is(template: dict[str
 def test_the_log_of_a_run_holds_no_data(template: dict[str, Any]) -> None:
     [machine] = of_type(template, STATE_MACHINE).values()
     assert machine["Logging"]["IncludeExecutionData"] is False
-    assert machine["Logging"]["Level"] == "ALL"
+    assert machine["Logging"]["Level"] == "ERROR"
     assert machine["Tracing"] == {"Enabled": True}
 
 
