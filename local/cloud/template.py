@@ -19,6 +19,7 @@ LOCAL_RUNTIME = "provided.al2023"
 FUNCTION = "AWS::Serverless::Function"
 LAYER = "AWS::Serverless::LayerVersion"
 STATE_MACHINE = "AWS::Serverless::StateMachine"
+TABLE = "AWS::DynamoDB::Table"
 _POLICY_TYPES = ("AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy")
 
 Template = dict[str, Any]
@@ -100,8 +101,10 @@ def localise(template: Template, uploaded: Uploaded, conditions: Mapping[str, bo
         properties["DefinitionUri"] = uploaded.location(name)
     for kind in _POLICY_TYPES:
         for properties in of_type(local, kind).values():
-            document = properties["PolicyDocument"]
-            document["Statement"] = [item for item in document["Statement"] if not _refuses_plain_http(item)]
+            _allow_plain_http(properties["PolicyDocument"])
+    for properties in of_type(local, TABLE).values():
+        if policy := properties.get("ResourcePolicy"):
+            _allow_plain_http(policy["PolicyDocument"])
     _drop_empty_policies(local)
     return local
 
@@ -112,6 +115,10 @@ def _swap_runtime(where: str, properties: dict[str, Any]) -> None:
     if not str(properties["Runtime"]).startswith("python3."):
         raise TemplateUnsupported(f"{where}: Runtime {properties['Runtime']} is not Python")
     properties["Runtime"] = LOCAL_RUNTIME
+
+
+def _allow_plain_http(document: dict[str, Any]) -> None:
+    document["Statement"] = [item for item in document["Statement"] if not _refuses_plain_http(item)]
 
 
 def _refuses_plain_http(statement: dict[str, Any]) -> bool:
@@ -126,3 +133,6 @@ def _drop_empty_policies(template: Template) -> None:
         for name, properties in of_type(template, kind).items():
             if not properties["PolicyDocument"]["Statement"]:
                 del template["Resources"][name]
+    for properties in of_type(template, TABLE).values():
+        if "ResourcePolicy" in properties and not properties["ResourcePolicy"]["PolicyDocument"]["Statement"]:
+            del properties["ResourcePolicy"]

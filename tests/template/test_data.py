@@ -82,15 +82,32 @@ def test_evidence_goes_after_the_days_chosen_and_books_stay(template: dict[str, 
     assert all(it["Status"] == "Enabled" for it in rules)
 
 
-def test_bucket_and_topic_refuse_plain_http(resources: dict[str, dict[str, Any]]) -> None:
+def test_everything_that_would_answer_over_plain_http_refuses_to(resources: dict[str, dict[str, Any]]) -> None:
+    def policy(name: str) -> dict[str, Any]:
+        properties = resources[name]["Properties"]
+        document: dict[str, Any] = properties.get("ResourcePolicy", properties)["PolicyDocument"]
+        return document
+
     for name, actions, where in (
         ("EvidenceBucketPolicy", "s3:*", ["arn:EvidenceBucket", "arn:EvidenceBucket/*"]),
         ("AlertTopicPolicy", "sns:Publish", "AlertTopic"),
+        ("ScheduleDeadLetterQueuePolicy", "sqs:*", "arn:ScheduleDeadLetterQueue"),
+        ("TrueupTable", "dynamodb:*", "*"),
     ):
-        found = resources[name]["Properties"]["PolicyDocument"]["Statement"]
-        [deny] = [it for it in found if it["Effect"] == "Deny"]
+        [deny] = [it for it in policy(name)["Statement"] if it["Effect"] == "Deny"]
+        # Bool, and on "false" alone: calls of one service to another may come without the key, and must pass.
         assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
         assert (deny["Principal"], deny["Action"], deny["Resource"]) == ("*", actions, where)
+    assert resources["EvidenceBucketPolicy"]["Properties"]["Bucket"] == "EvidenceBucket"
+    assert resources["AlertTopicPolicy"]["Properties"]["Topics"] == ["AlertTopic"]
+    assert resources["ScheduleDeadLetterQueuePolicy"]["Properties"]["Queues"] == ["ScheduleDeadLetterQueue"]
+
+
+def test_no_store_topic_or_queue_is_without_that_refusal(template: dict[str, Any]) -> None:
+    # Of the services used these answer over plain HTTP; the others only over TLS.
+    answering = ("AWS::S3::Bucket", "AWS::SNS::Topic", "AWS::SQS::Queue", "AWS::DynamoDB::Table")
+    assert [len(of_type(template, kind)) for kind in answering] == [1, 1, 1, 1]
+    assert str(template).count("aws:SecureTransport") == 4
 
 
 def test_only_alarms_and_rules_of_this_account_publish_beside_compare(resources: dict[str, dict[str, Any]]) -> None:

@@ -20,7 +20,8 @@ KNOWN_DIFFERENCES = [
     r"Resources\.\w+\.Properties\.(CodeUri|ContentUri|DefinitionUri)",
     r"Conditions\.\w+",
     r"Resources\.\w+Policy\.Properties\.PolicyDocument\.Statement",
-    r"Resources\.\w+BucketPolicy$",  # a policy of which no statement is left
+    r"Resources\.\w+(Bucket|Queue)Policy$",  # a policy of which no statement is left
+    r"Resources\.\w+Table\.Properties\.ResourcePolicy$",  # the same
 ]
 
 
@@ -67,7 +68,7 @@ def test_a_change_nobody_listed_would_be_noticed(real: Template) -> None:
 
 def test_of_the_policies_only_the_refusal_of_plain_http_is_left_out(real: Template) -> None:
     deployed = _localise(real)
-    for kind in ("AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy"):
+    for kind in ("AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy"):
         for name, properties in template.of_type(real, kind).items():
             kept = [
                 statement
@@ -76,6 +77,18 @@ def test_of_the_policies_only_the_refusal_of_plain_http_is_left_out(real: Templa
             ]
             resource = deployed["Resources"].get(name)
             assert (resource["Properties"]["PolicyDocument"]["Statement"] if resource else []) == kept
+
+
+def test_of_a_tables_own_policy_only_the_refusal_of_plain_http_is_left_out() -> None:
+    refusal = {"Effect": "Deny", "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
+    grant = {"Effect": "Allow", "Action": "dynamodb:GetItem"}
+
+    def table(*statements: dict[str, Any]) -> Template:
+        policy = {"PolicyDocument": {"Statement": list(statements)}}
+        return {"Resources": {"T": {"Type": template.TABLE, "Properties": {"ResourcePolicy": policy}}}}
+
+    assert template.localise(table(refusal, grant), Uploaded("b", {}), {}) == table(grant)
+    assert template.localise(table(refusal), Uploaded("b", {}), {})["Resources"]["T"]["Properties"] == {}
 
 
 def test_a_refusal_with_a_second_condition_is_kept() -> None:
