@@ -10,7 +10,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 from botocore.exceptions import ConnectionError as AwsConnectionError
 
-from trueup.errors import StoreUnavailable
+from trueup.domain.base_urls import check_base_url
+from trueup.errors import ConfigInvalid, StoreUnavailable
 from trueup.parallel import AT_ONCE
 
 _CONFIG = Config(
@@ -49,9 +50,14 @@ R = TypeVar("R")
 
 @cache
 def client(service: str) -> Any:
-    """Return the client of an AWS service."""
+    """Return the client of an AWS service. Raises ConfigInvalid for an endpoint elsewhere in the clear."""
     with _making:  # clients may be used by many threads at once, but not made
-        return boto3.client(service, config=_CONFIG)  # type: ignore[call-overload]  # the service's name is not literal
+        made = boto3.client(service, config=_CONFIG)  # type: ignore[call-overload]  # the service's name is not literal
+    try:
+        check_base_url(made.meta.endpoint_url)
+    except ValueError as error:
+        raise ConfigInvalid(f"AWS_ENDPOINT_URL: {error}") from None
+    return made
 
 
 def use_session(session: boto3.Session) -> None:

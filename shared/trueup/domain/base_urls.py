@@ -1,15 +1,24 @@
-"""Where a venue may be asked: over TLS anywhere, in the clear on this machine only."""
+"""Where somebody may be asked over HTTP: over TLS anywhere, in the clear on this machine only."""
 
+import re
 from ipaddress import ip_address
 from urllib.parse import urlsplit
+
+# Nothing that two readers of addresses could take differently: no user, backslash, blank, or letter beyond ASCII.
+_PLAIN = re.compile(
+    r"https?://([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[0-9]{1,5})?(/[a-z0-9._~%/-]*)?",
+    re.ASCII | re.IGNORECASE,
+)
 
 
 def check_base_url(url: str) -> str:
     """Accept https anywhere and plain http to this machine only; raises ValueError saying so."""
-    parts = urlsplit(url)
-    if parts.username or parts.password or parts.query or parts.fragment or not parts.hostname:
+    if not _PLAIN.fullmatch(url):
         raise ValueError("must be a plain address such as https://api.coinbase.com")
-    if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname)):
+    parts = urlsplit(url)
+    if parts.port == 0:
+        raise ValueError("must have a port from 1 to 65535, or none")
+    if parts.scheme == "https" or _is_loopback(parts.hostname or ""):
         return url.rstrip("/")
     raise ValueError("must be https (plain http only to this machine, 127.0.0.1)")
 

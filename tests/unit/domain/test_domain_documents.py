@@ -3,11 +3,14 @@
 import copy
 from datetime import UTC, datetime
 from decimal import Decimal
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from urllib3.util import parse_url
 
 from tests.unit.money_kit import NOON, book, holding, prices, snapshot
 from trueup.domain.amounts import plain
@@ -268,11 +271,68 @@ def test_https_anywhere_and_http_to_this_machine_are_addresses(url: str, kept: s
         "api.coinbase.com",
         "",
         "https://[::1",
+        "http://localhost@evil.test",
+        "http://127.0.0.1:80@evil.test",
+        "http://127.0.0.1@evil.test:80/",
+        "http://evil.test#@127.0.0.1",
+        "http://evil.test\\@127.0.0.1",
+        "http://127.0.0.1\\.evil.test",
+        "http://localhost.",
+        "http://localhost%2eevil.test",
+        "http://127.0.0.1%00.evil.test",
+        "http://0.0.0.0",
+        "http://[::]",
+        "http://[::1%25eth0]",
+        "http://127.1",
+        "http://2130706433",
+        "http://0x7f000001",
+        "http://0177.0.0.1",
+        "http://169.254.169.254",
+        "http://\uff11\uff12\uff17.0.0.1",
+        "http://127\u30020\u30020\u30021",
+        "http://loc\u0430lhost",
+        "https://api.co\u0456nbase.com",
+        "https://api.coinbase.com\u2044@evil.test",
+        "https://:@api.coinbase.com",
+        "https://api.coinbase.com:",
+        "https://api.coinbase.com:0",
+        "https://api.coinbase.com:65536",
+        "https://api.coinbase.com:4\u06634",
+        "https://api.coinbase.com?",
+        "https://api.coinbase.com#",
+        "https://api.coinbase.com/a?b",
+        " https://api.coinbase.com",
+        "https://api.coinbase.com\n",
+        "https://api.coinbase\t.com",
+        "https://api.coinbase.com/a b",
+        "https://api.coinbase.com/\r\nHost: evil.test",
+        "https:api.coinbase.com",
+        "https:///api.coinbase.com",
+        "https:\\\\api.coinbase.com",
+        "//api.coinbase.com",
+        "https://.",
+        "https://-api.coinbase.com",
+        "javascript:alert(1)",
     ],
 )
 def test_anything_else_is_no_address(url: str) -> None:
     with pytest.raises(ValueError):
         check_base_url(url)
+
+
+@settings(max_examples=300, derandomize=True, deadline=None)
+@given(st.text(alphabet="htps:/\\@.[]#?%0127localhostevil \u3002\uff11:", max_size=40))
+def test_who_reads_an_accepted_address_reads_the_same_host(rest: str) -> None:
+    for url in (rest, f"http://{rest}", f"https://{rest}"):
+        try:
+            kept = check_base_url(url)
+        except ValueError:
+            continue
+        read = parse_url(kept + "/path")
+        assert read.host is not None
+        assert read.auth is None
+        assert read.host.strip("[]") == (urlsplit(kept).hostname or "")
+        assert read.scheme == "https" or read.host == "localhost" or ip_address(read.host.strip("[]")).is_loopback
 
 
 # -- there and back ------------------------------------------------------------------------------------------------

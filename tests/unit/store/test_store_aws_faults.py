@@ -1,6 +1,7 @@
 """What AWS says when it fails: passing faults are StoreUnavailable, everything else keeps AWS's own name."""
 
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -18,7 +19,7 @@ from botocore.exceptions import (
 from botocore.stub import Stubber
 
 from trueup import aws
-from trueup.errors import StoreUnavailable
+from trueup.errors import ConfigInvalid, StoreUnavailable
 from trueup.store.dynamodb import DynamoRows
 from trueup.store.objects import S3Objects
 from trueup.store.rows import ABSENT
@@ -170,10 +171,27 @@ def test_a_transaction_that_is_wrong_keeps_awss_own_name(transaction: Callable[[
 
 def test_a_client_is_made_once_and_reused(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
-    monkeypatch.setattr("trueup.aws.boto3.client", lambda service, **_: made.append(service) or object())
+
+    def make(service: str, **_: Any) -> Any:
+        made.append(service)
+        return SimpleNamespace(meta=SimpleNamespace(endpoint_url=f"https://{service}.test"))
+
+    monkeypatch.setattr("trueup.aws.boto3.client", make)
     aws.client.cache_clear()
     try:
         assert aws.client("s3") is aws.client("s3") is not aws.client("sns")
         assert made == ["s3", "sns"]
     finally:
         aws.client.cache_clear()
+
+
+@pytest.mark.parametrize("url", ["http://dynamodb.eu-central-1.amazonaws.com", "http://127.0.0.1.evil.test:4566"])
+def test_an_endpoint_in_the_clear_is_refused_before_anything_is_sent(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", boto3.Session("testing", "testing", region_name="eu-central-1"))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    aws.client.cache_clear()
+    with pytest.raises(ConfigInvalid, match=r"AWS_ENDPOINT_URL: must be https \(plain http only to this machine"):
+        aws.client("dynamodb")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+    assert aws.client("dynamodb").meta.endpoint_url == "http://127.0.0.1:4566"
+    aws.client.cache_clear()
