@@ -39,9 +39,10 @@ format: .venv/dev ## put the code into its format
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
-template: .venv/dev .venv-sam/sam ## lint the template
+template: .venv/dev .venv-sam/sam .venv-checkov/checkov ## lint the template, also for security
 	@$(BIN)/cfn-lint template.yaml
 	@SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=eu-central-1 .venv-sam/bin/sam validate --lint --template template.yaml
+	@.venv-checkov/bin/checkov --file template.yaml --framework cloudformation --skip-download --quiet --compact
 
 build: .venv-sam/sam ## build what is deployed: sam build
 	@find functions -name __pycache__ -prune -exec rm -rf {} +
@@ -51,7 +52,7 @@ lock: .venv/dev ## pin the newest versions the .in files allow, with hashes
 	@scripts/lock.sh
 
 clean: ## remove everything that was made here
-	rm -rf .venv .venv-sam .aws-sam .trueup .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv .venv-sam .venv-checkov .aws-sam .trueup .mypy_cache .ruff_cache .hypothesis *.egg-info
 
 .venv/app: requirements/pip.txt requirements/app.txt pyproject.toml
 	@scripts/environment.sh .venv requirements/app.txt install-project
@@ -63,4 +64,8 @@ clean: ## remove everything that was made here
 
 .venv-sam/sam: requirements/pip.txt requirements/sam.txt
 	@scripts/environment.sh .venv-sam requirements/sam.txt
+	@touch $@
+
+.venv-checkov/checkov: requirements/pip.txt requirements/checkov.txt
+	@scripts/environment.sh .venv-checkov requirements/checkov.txt
 	@touch $@

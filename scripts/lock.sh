@@ -11,4 +11,5 @@ for lock in app dev; do
   compile -c requirements/constraints.txt -c shared/requirements.txt "requirements/$lock.in" -o "requirements/$lock.txt"
 done
 compile requirements/sam.in -o requirements/sam.txt
+compile requirements/checkov.in -o requirements/checkov.txt
 compile requirements/pip.in -o requirements/pip.txt
