@@ -34,6 +34,8 @@ REFUSED = {
     "ReconciliationTimeoutMilliseconds": ["0", "999", "60001"],
     "ReconciliationMaxRetries": ["-1", "11", "many"],
     "MaxConcurrency": ["0", "41"],
+    "FetchSubnetIds": ["subnet", "subnet-1,", "subnet-1, subnet-2", "vpc-1"],
+    "FetchSecurityGroupIds": ["sg", "sg-1;sg-2", "default"],
     "RetentionDays": ["0", "29", "3651"],
     "LogRetentionDays": ["0", "2", "31"],
 }
@@ -41,6 +43,8 @@ ACCEPTED = {
     "Venues": ["coinbase", "dydx", "dydx,coinbase", "coinbase, dydx"],
     "ReconciliationThresholdPercentage": ["0.0001", "0.1", "0.10", "0.25", "1", "9.99", "10", "10.0"],
     "PricesBaseUrl": ["http://127.0.0.1:8080", "http://localhost", "https://prices.example/v2"],
+    "FetchSubnetIds": ["", "subnet-0123456789abcdef0", "subnet-0000000a,subnet-0000000b"],
+    "FetchSecurityGroupIds": ["", "sg-0123456789abcdef0", "sg-0000000a,sg-0000000b"],
     "AlertEmail": ["", "desk@example.com"],
     "AlertWebhookUrl": ["", "https://hooks.example/x?y=z"],
 }
@@ -197,6 +201,39 @@ def test_only_who_gave_an_address_is_subscribed(
 ) -> None:
     resources = Deployed(template, AlertEmail=email, AlertWebhookUrl=webhook).resources
     assert {"EmailSubscription", "WebhookSubscription"} & resources.keys() == expected
+
+
+FIXED = {"FetchSubnetIds": "subnet-0000000a,subnet-0000000b", "FetchSecurityGroupIds": "sg-0000000c"}
+
+
+def test_what_talks_to_venues_can_do_so_from_a_fixed_address_and_nothing_else_moves(template: dict[str, Any]) -> None:
+    stack = Deployed(template, **FIXED)
+    assert stack.refusals() == []
+    network = {"SubnetIds": ["subnet-0000000a", "subnet-0000000b"], "SecurityGroupIds": ["sg-0000000c"]}
+    moved = {
+        name: resource["Properties"]["VpcConfig"]
+        for name, resource in stack.resources.items()
+        if "VpcConfig" in resource.get("Properties", {})
+    }
+    assert moved == dict.fromkeys(["FetchCoinbaseFunction", "FetchDydxFunction", "FetchPricesFunction"], network)
+    for name in moved:
+        role = stack.resources[name.replace("Function", "Role")]["Properties"]
+        [managed] = role["ManagedPolicyArns"]
+        assert managed == "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"
+
+
+def test_without_subnets_no_function_and_no_role_has_to_do_with_networks(deployed: Deployed) -> None:
+    for resource in deployed.resources.values():
+        assert not {"VpcConfig", "ManagedPolicyArns"} & resource.get("Properties", {}).keys()
+
+
+@pytest.mark.parametrize("name", FIXED)
+def test_subnets_without_security_groups_or_the_other_way_round_are_refused(
+    template: dict[str, Any], name: str
+) -> None:
+    [told] = Deployed(template, **{name: FIXED[name]}).refusals()
+    other = next(it for it in FIXED if it != name)
+    assert told == f"With {name}, {other} must be given too"
 
 
 def test_the_address_that_may_carry_a_token_is_not_shown_again(template: dict[str, Any]) -> None:
