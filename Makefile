@@ -4,10 +4,10 @@ BIN := .venv/bin
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down test test-slow test-all check lint types format template build lock clean
+.PHONY: help run up down test test-slow test-all check lint types format template audit build lock clean bench bench-imports bench-cycle cost
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/app ## everything on this machine: local cloud, simulated venues, one run, the report, the alerts
 	@$(BIN)/trueup demo
@@ -44,15 +44,35 @@ template: .venv/dev .venv-sam/sam .venv-checkov/checkov ## lint the template, al
 	@SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=eu-central-1 .venv-sam/bin/sam validate --lint --template template.yaml
 	@.venv-checkov/bin/checkov --file template.yaml --framework cloudformation --skip-download --quiet --compact
 
+audit: .venv/dev ## ask for known vulnerabilities of every package in every lock
+	@$(BIN)/python scripts/audit.py
+
 build: .venv-sam/sam ## build what is deployed: sam build
 	@find functions -name __pycache__ -prune -exec rm -rf {} +
 	@SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam build
+	@if find .aws-sam/build/SharedLayer -name '*.cpython-313.pyc' | grep -q .; then \
+		echo "The layer carries byte code for the runtime."; \
+	else \
+		echo "The layer carries no byte code: there is no python3.13 here. Cold starts take about three times as long."; \
+		echo "Name one to change that: make build RUNTIME_PYTHON=/path/to/python3.13"; \
+	fi
+
+bench: bench-imports bench-cycle cost ## measure: all of the three below
+
+bench-imports: .venv/dev .venv-bench/bench ## what a cold start imports, against the same on ccxt
+	@$(BIN)/python -m bench.imports
+
+bench-cycle: .venv/dev ## a run over ten accounts at slow venues, against a run over one
+	@$(BIN)/python -m bench.cycle
+
+cost: .venv/dev ## count what runs use, and print what that costs a month
+	@$(BIN)/python -m bench.cost
 
 lock: .venv/dev ## pin the newest versions the .in files allow, with hashes
 	@scripts/lock.sh
 
 clean: ## remove everything that was made here
-	rm -rf .venv .venv-sam .venv-checkov .aws-sam .trueup .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv .venv-sam .venv-checkov .venv-bench .aws-sam .trueup .mypy_cache .ruff_cache .hypothesis *.egg-info
 
 .venv/app: requirements/pip.txt requirements/app.txt pyproject.toml
 	@scripts/environment.sh .venv requirements/app.txt install-project
@@ -68,4 +88,8 @@ clean: ## remove everything that was made here
 
 .venv-checkov/checkov: requirements/pip.txt requirements/checkov.txt
 	@scripts/environment.sh .venv-checkov requirements/checkov.txt
+	@touch $@
+
+.venv-bench/bench: requirements/pip.txt requirements/bench.txt
+	@scripts/environment.sh .venv-bench requirements/bench.txt
 	@touch $@
