@@ -7,7 +7,7 @@ compile() {
     --no-header --no-strip-extras "$@"
 }
 compile -c requirements/constraints.txt shared/requirements.in -o shared/requirements.txt
-for lock in app dev; do
+for lock in app dev bench; do
   compile -c requirements/constraints.txt -c shared/requirements.txt "requirements/$lock.in" -o "requirements/$lock.txt"
 done
 compile requirements/sam.in -o requirements/sam.txt

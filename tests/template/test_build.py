@@ -1,5 +1,7 @@
 """`sam build` makes what Lambda can run, on a machine that has neither its Python nor its processor."""
 
+import importlib.util
+import marshal
 import os
 import re
 import shutil
@@ -7,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import CodeType
 
 import pytest
 from cfn import FUNCTION, ROOT, load, of_type
@@ -30,6 +33,15 @@ for name, module in sorted(sys.modules.items()):
         sys.exit(f"{name} comes from {path}, which Lambda does not have")
 """
 
+# Pure Python up to here: cryptography, whose binary is for another processor, is not needed to make a client.
+MAKE_CLIENTS = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import boto3
+for service in sys.argv[2:]:
+    boto3.client(service, region_name="eu-central-1", aws_access_key_id="x", aws_secret_access_key="x")
+"""
+
 
 @pytest.fixture(scope="module")
 def sam() -> str:
@@ -41,9 +53,19 @@ def sam() -> str:
 
 
 @pytest.fixture(scope="module")
-def built(sam: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def runtime_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What passes for Lambda's Python on a machine that has another: it compiles, for the Python it really is."""
+    stand_in = tmp_path_factory.mktemp("runtime") / "python3.13"
+    stand_in.write_text(f'#!/bin/sh\n[ "$1" = -c ] && exit 0\nexec "{sys.executable}" "$@"\n')
+    stand_in.chmod(0o755)
+    return stand_in
+
+
+@pytest.fixture(scope="module")
+def built(sam: str, runtime_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sam") / "build"
-    _run(sam, "build", "--template-file", str(ROOT / "template.yaml"), "--build-dir", str(folder))
+    command = [sam, "build", "--template-file", str(ROOT / "template.yaml"), "--build-dir", str(folder)]
+    _run(*command, RUNTIME_PYTHON=str(runtime_python))
     return folder
 
 
@@ -114,14 +136,47 @@ def test_the_layer_holds_exactly_what_is_locked(layer: Path) -> None:
 def test_the_layer_holds_our_code_as_it_is(layer: Path) -> None:
     source = ROOT / "shared" / "trueup"
     ours = {path.relative_to(source) for path in source.rglob("*") if path.is_file() and path.suffix != ".pyc"}
-    assert {path.relative_to(layer / "trueup") for path in (layer / "trueup").rglob("*") if path.is_file()} == ours
+    there = {path.relative_to(layer / "trueup") for path in (layer / "trueup").rglob("*") if path.is_file()}
+    assert {path for path in there if path.suffix != ".pyc"} == ours
     changed = [path for path in ours if (layer / "trueup" / path).read_bytes() != (source / path).read_bytes()]
     assert changed == []
 
 
-def test_the_layer_carries_nothing_made_for_this_machine(layer: Path) -> None:
-    assert list(layer.rglob("*.pyc")) == []
+def test_the_layer_carries_no_script_for_this_machines_python(layer: Path) -> None:
     assert not (layer / "bin").exists()
+
+
+def test_a_cold_start_compiles_nothing(layer: Path) -> None:
+    sources = sorted(layer.rglob("*.py"))
+    assert len(sources) > 300
+    for source in sources:
+        header, code = _byte_code(source)
+        # PEP 552: found by its hash, and the hash not checked against the source.
+        assert int.from_bytes(header[4:8], "little") == 0b01, source
+        assert header[8:16] == importlib.util.source_hash(source.read_bytes()), source
+        assert code.co_filename == f"/opt/python/{source.relative_to(layer)}"
+    assert len(list(layer.rglob("*.pyc"))) == len(sources)
+
+
+def test_without_the_runtimes_python_the_layer_is_built_without_byte_code(tmp_path: Path) -> None:
+    _run(
+        *("make", "--directory", str(ROOT / "shared"), "build-SharedLayer"),
+        ARTIFACTS_DIR=str(tmp_path),
+        RUNTIME_PYTHON=str(tmp_path / "no-such-python"),
+    )
+    assert (tmp_path / "python" / "trueup" / "aws.py").exists()
+    assert list(tmp_path.rglob("*.pyc")) == []
+
+
+def test_the_layer_has_the_models_of_the_services_we_are_clients_of_and_no_others(layer: Path) -> None:
+    used = {
+        name
+        for path in (ROOT / "shared" / "trueup").rglob("*.py")
+        for name in re.findall(r'\bclient\("([a-z0-9-]+)"\)', path.read_text())
+    }
+    assert used >= {"dynamodb", "s3"}
+    assert {path.name for path in (layer / "botocore" / "data").iterdir() if path.is_dir()} == used
+    _run(sys.executable, "-I", "-S", "-B", "-c", MAKE_CLIENTS, str(layer), *sorted(used))
 
 
 def test_the_layer_leaves_lambda_most_of_its_room(layer: Path) -> None:
@@ -147,12 +202,20 @@ def _shared_objects(layer: Path) -> Iterator[Path]:
     return (path for path in layer.rglob("*.so*") if path.is_file())
 
 
+def _byte_code(source: Path) -> tuple[bytes, CodeType]:
+    """The byte code beside a source, as its header of 16 bytes and the code. Raises if there is none."""
+    content = Path(importlib.util.cache_from_source(str(source))).read_bytes()
+    code = marshal.loads(content[16:])
+    assert isinstance(code, CodeType)
+    return content[:16], code
+
+
 def _normal(name: str, version: str) -> tuple[str, str]:
     return re.sub(r"[-_.]+", "-", name).lower(), version
 
 
-def _run(*command: str) -> str:
-    environment = {**os.environ, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "eu-central-1"}
+def _run(*command: str, **variables: str) -> str:
+    environment = {**os.environ, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "eu-central-1", **variables}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, check=False)
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
     return done.stdout
