@@ -1,0 +1,264 @@
+"""The real stack on a local cloud of its own, with one account at each venue, deployed again with one thing missing.
+
+What is missing is missing from the template that is deployed: that is how a right comes to be missing in life, and
+nothing else differs. Only for a simulation, of which nothing runs, is the deployed role's policy itself changed.
+"""
+
+import copy
+import json
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ulid import ULID
+
+from local.cloud import deploy, ministack, package, template
+from local.cloud.deploy import Deployment
+from local.cloud.ministack import LocalCloud
+from local.venues.coinbase import CoinbaseSimulator
+from local.venues.credentials import make_address, make_credential
+from local.venues.dydx import DydxSimulator
+from trueup.aws import use_session
+from trueup.books.table import TableBook
+from trueup.clock import utc_now
+from trueup.domain.amounts import parse_amount
+from trueup.domain.models import Account, Book, Holding
+from trueup.store import keys
+from trueup.store.accounts import Accounts
+from trueup.store.dynamodb import DynamoRows
+from trueup.store.objects import S3Objects
+from trueup.store.runs import Runs
+from trueup.venues.registry import VENUES
+
+ROOT = Path(__file__).parents[2]
+STACK = "proof"
+WAIT_SCALE = 0.01
+PRICES = {"BTC": "97000.5", "ETH": "3400", "USDC": "1"}
+DENIED = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError"})
+"""How AWS says no: S3; DynamoDB, Secrets Manager and most others; SNS."""
+_REFUSAL = re.compile(
+    r"An error occurred \((?P<code>\w+)\).*assumed-role/(?P<role>[^/]+)/.*is not authorized to perform: (?P<action>\S+)"
+)
+
+Statement = dict[str, Any]
+
+
+@cache
+def real_template() -> dict[str, Any]:
+    """Return template.yaml; not to be changed."""
+    return template.read(ROOT / "template.yaml")
+
+
+def allow_statements(role: str) -> dict[str, Statement]:
+    """Return what template.yaml allows a role, by Sid; nothing for a role it does not have."""
+    properties = real_template()["Resources"].get(role, {"Properties": {"Policies": []}})["Properties"]
+    found = [it for policy in properties["Policies"] for it in policy["PolicyDocument"]["Statement"]]
+    return {it["Sid"]: it for it in found if it["Effect"] == "Allow"}
+
+
+def actions(statement: Statement) -> list[str]:
+    """Return the actions of a statement."""
+    value = statement["Action"]
+    return list(value) if isinstance(value, list) else [value]
+
+
+def _take_away(document: dict[str, Any], sid: str, action: str | None) -> bool:
+    """Remove an Allow statement, or one action of it, from a policy; False if it was not there."""
+    for statement in document["Statement"]:
+        if statement.get("Sid") == sid and statement["Effect"] == "Allow":
+            if action is None:
+                document["Statement"].remove(statement)
+            else:
+                statement["Action"] = [it for it in actions(statement) if it != action]
+            return True
+    return False
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One refusal of AWS, as it reached an error: `role` is the name of the deployed role."""
+
+    code: str
+    role: str
+    action: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run left behind; `report` is None when there is none."""
+
+    status: str
+    refusals: frozenset[Refusal]
+    report: dict[str, Any] | None
+    row: dict[str, Any] | None
+
+    def account(self, account_id: str) -> dict[str, Any]:
+        assert self.report is not None, "the run has no report"
+        [found] = [it for it in self.report["accounts"] if it["account_id"] == account_id]
+        return dict(found)
+
+
+class ProofStack:
+    """The deployed stack."""
+
+    def __init__(self, cloud: LocalCloud, folder: Path, prices_url: str) -> None:
+        self.cloud = cloud
+        self._folder = folder
+        self._parameters = {"PricesBaseUrl": prices_url}
+        self._session, self._clients = cloud.session(), dict[str, Any]()
+        self._probes: dict[str, str] = {}
+        for name in ("functions", "shared", "statemachine"):
+            (folder / name).symlink_to(ROOT / name)
+        self.deployment: Deployment = self.deploy_whole()
+
+    def client(self, service: str) -> Any:
+        if service not in self._clients:
+            self._clients[service] = self._session.client(service)  # type: ignore[call-overload]  # not a literal name
+        return self._clients[service]
+
+    # -- deploying ---------------------------------------------------------------------------------------------
+
+    def deploy_whole(self) -> Deployment:
+        return self._deploy(real_template())
+
+    def deploy_without(self, role: str, sid: str, action: str | None = None) -> None:
+        """Deploy template.yaml without one Allow statement of a role, or without one action of it."""
+        changed = copy.deepcopy(real_template())
+        policies = changed["Resources"][role]["Properties"]["Policies"]
+        assert any(_take_away(policy["PolicyDocument"], sid, action) for policy in policies), f"{role} has no {sid}"
+        self._deploy(changed)
+
+    @contextmanager
+    def simulating_without(self, role: str, sid: str, action: str | None = None) -> Iterator[None]:
+        """Take a statement, or one action of it, from the deployed role for as long as this lasts."""
+        iam, name = self.client("iam"), self.deployment.resources[role]
+        [policy] = iam.list_role_policies(RoleName=name)["PolicyNames"]
+        whole = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+        changed = copy.deepcopy(whole)
+        assert _take_away(changed, sid, action), f"{role} has no {sid}"
+        iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(changed))
+        try:
+            yield
+        finally:
+            iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(whole))
+
+    def _deploy(self, changed: dict[str, Any]) -> Deployment:
+        path = self._folder / "template.yaml"
+        path.write_text(json.dumps(changed))  # JSON is YAML
+        return deploy.deploy(self.cloud, path, stack_name=STACK, parameters=self._parameters)
+
+    # -- what is deployed --------------------------------------------------------------------------------------
+
+    def role_arn(self, role: str) -> str:
+        found = self.client("iam").get_role(RoleName=self.deployment.resources[role])
+        return str(found["Role"]["Arn"])
+
+    def deployed_resources(self, role: str, sid: str) -> list[str]:
+        """Return the resources of a deployed statement, a log stream for the end of a log group's `:*`."""
+        iam, name = self.client("iam"), self.deployment.resources[role]
+        [policy] = iam.list_role_policies(RoleName=name)["PolicyNames"]
+        document = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+        [found] = [it["Resource"] for it in document["Statement"] if it["Sid"] == sid]
+        patterns = found if isinstance(found, list) else [found]
+        return [re.sub(r"(:log-group:.*):\*$", r"\1:log-stream:2026/11/22/[$LATEST]1", it) for it in patterns]
+
+    def simulate(self, role: str, action: str, resource: str) -> bool:
+        """Ask IAM whether the deployed role may do this. Right only for statements without conditions."""
+        [result] = self.client("iam").simulate_principal_policy(
+            PolicySourceArn=self.role_arn(role), ActionNames=[action], ResourceArns=[resource]
+        )["EvaluationResults"]
+        return bool(result["EvalDecision"] == "allowed")
+
+    # -- what is done ------------------------------------------------------------------------------------------
+
+    def run(self) -> Run:
+        """Start a run and wait for its end."""
+        run_id = f"manual-{ULID()}"
+        states = self.client("stepfunctions")
+        execution = states.start_execution(
+            stateMachineArn=self.deployment.outputs["StateMachineArn"], input=json.dumps({"run_id": run_id})
+        )["executionArn"]
+        deadline = time.monotonic() + 60
+        while (status := states.describe_execution(executionArn=execution)["status"]) == "RUNNING":
+            assert time.monotonic() < deadline, "the execution does not end"
+            time.sleep(0.05)
+        events = states.get_execution_history(executionArn=execution, maxResults=1000)["events"]
+        failed = [it["taskFailedEventDetails"].get("cause", "") for it in events if it["type"] == "TaskFailed"]
+        rows, objects = self.stores()
+        report = objects.get(keys.report_object(run_id))
+        row = Runs(rows, objects, 400).get(run_id)
+        return Run(status, frozenset(_refusal(cause) for cause in failed), report, row)
+
+    def stores(self) -> tuple[DynamoRows, S3Objects]:
+        """Return table and bucket, as the operator."""
+        use_session(self._session)
+        return DynamoRows(self.deployment.outputs["TableName"]), S3Objects(self.deployment.outputs["BucketName"])
+
+    def try_as(self, role: str, calls: Sequence[tuple[str, str, dict[str, Any]]]) -> list[str | None]:
+        """Make calls (service, operation, arguments) with the credentials Lambda gives a function of this role.
+
+        Returns AWS's name for each refusal, None where the call did as asked.
+        """
+        event = [{"service": service, "operation": name, "arguments": given} for service, name, given in calls]
+        answer = self.client("lambda").invoke(FunctionName=self._probe(role), Payload=json.dumps(event))
+        answered = json.loads(answer["Payload"].read())
+        assert isinstance(answered, list), answered
+        return answered
+
+    def _probe(self, role: str) -> str:
+        if role not in self._probes:
+            name = f"probe-{role}"
+            functions = self.client("lambda")
+            functions.create_function(
+                FunctionName=name,
+                Role=self.role_arn(role),
+                Runtime=template.LOCAL_RUNTIME,
+                Handler="app.handler",
+                Timeout=30,
+                Code={"ZipFile": package.function_zip(Path(__file__).parent / "iam_probe", ROOT / "shared")},
+            )
+            functions.get_waiter("function_active_v2").wait(FunctionName=name)
+            self._probes[role] = name
+        return self._probes[role]
+
+
+def _refusal(cause: str) -> Refusal:
+    """Read who was refused what from an error's words. Any other error is a test that shows nothing."""
+    found = _REFUSAL.search(cause)
+    assert found is not None, f"failed for another reason: {cause}"
+    return Refusal(found["code"], found["role"], found["action"])
+
+
+@contextmanager
+def proof_stack(folder: Path) -> Iterator[ProofStack]:
+    """Deploy the stack with two accounts: `cb`, which matches its book, and `dydx`, which is CRITICAL, so alerts."""
+    (folder / "project").mkdir()
+    with (
+        CoinbaseSimulator(prices=PRICES) as coinbase,
+        DydxSimulator(oracle_prices={"BTC-USD": "97000.5"}) as dydx,
+        ministack.start(folder / "cloud", wait_scale=WAIT_SCALE) as cloud,
+    ):
+        stack = ProofStack(cloud, folder / "project", coinbase.url)
+        rows, objects = stack.stores()
+        accounts, book = Accounts(rows, VENUES), TableBook(rows, objects)
+
+        credential = make_credential()
+        coinbase.open_portfolio(credential.name, credential.public_key, {"BTC": "1.25"})
+        stack.client("secretsmanager").create_secret(Name=f"{STACK}/coinbase/cb", SecretString=credential.key_file())
+        accounts.put(Account("cb", "coinbase", secret="coinbase/cb", wallets=("spot",), base_url=coinbase.url))
+        _put_book(book, "cb", Holding("spot", "BTC", parse_amount("1.25")))
+
+        address = make_address("proof")
+        dydx.open_subaccount(address, 0, assets={"USDC": "500000"}, positions={})
+        accounts.put(Account("dydx", "dydx", address=address, base_url=dydx.url))
+        _put_book(book, "dydx", Holding("perp/0", "USDC", parse_amount("300000")))
+        yield stack
+
+
+def _put_book(book: TableBook, account_id: str, holding: Holding) -> None:
+    book.write(Book(account_id, utc_now(), "0", (holding.wallet,), (holding,)), expected_version=None)

@@ -1,0 +1,105 @@
+"""What the functions and the state machine ask of AWS is what their roles allow: nothing less, and nothing more.
+
+The requests are those of real runs in this process; the judge is the local cloud's own policy evaluator, which is given
+the condition keys that AWS adds to a request. So partitions, prefixes and the use of the key are judged too.
+"""
+
+from typing import Any
+
+import pytest
+
+from local.venues import faults
+from local.venues.credentials import make_address
+from tests.iam.evaluator import Request, allowed, narrowed, request
+from tests.iam.proofs import Proof, proven_by
+from tests.iam.recorder import BUCKET, KEY, TABLE, recording
+from tests.template.cfn import PSEUDO, ROLE, Deployed, load, statements
+from tests.workflow.desk import Desk
+
+Roles = dict[str, list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def roles() -> Roles:
+    resources = Deployed(load()).resources
+    return {name: statements(it["Properties"]) for name, it in resources.items() if it["Type"] == ROLE}
+
+
+@pytest.fixture
+def asked(desk: Desk) -> dict[str, set[Request]]:
+    """Everything asked for, by role: in a run that ends in an alert, and in one where a venue and the prices fail."""
+    desk.open_coinbase("cb-main", {"BTC": "0.5"}, book={"BTC": "1"})
+    desk.open_dydx("dydx-perps", make_address("perps"), {"USDC": "10"}, {}, book={"USDC": "10"})
+    with recording() as recorder:
+        assert desk.run({"scheduled_time": "2026-11-22T12:00:00Z"}).status == "SUCCEEDED"
+        desk.coinbase.fail(faults.ANY, faults.status(500), times=None, path="/v2/exchange-rates")
+        desk.coinbase.fail(desk.key_names["cb-main"], faults.status(403))
+        assert desk.run({"scheduled_time": "2026-11-22T12:05:00Z"}).status == "SUCCEEDED"
+    assert desk.report("20261122T120500Z")["prices"]["origin"] == "last_good"
+    return recorder.requests
+
+
+def test_a_role_allows_everything_that_is_asked_for(roles: Roles, asked: dict[str, set[Request]]) -> None:
+    refused = [
+        f"{role}: {it}" for role, requests in asked.items() for it in sorted(requests) if not allowed(roles[role], it)
+    ]
+
+    assert refused == []
+    assert asked.keys() == roles.keys() - {"ScheduleRole"}
+
+
+def test_a_role_allows_nothing_that_is_not_asked_for(roles: Roles, asked: dict[str, set[Request]]) -> None:
+    """Without any one statement, action, resource or value of a condition something is refused."""
+    spare = []
+    for role, sid in proven_by(Proof.EVALUATION):
+        [statement] = [it for it in roles[role] if it["Sid"] == sid]
+        others = [it for it in roles[role] if it is not statement]
+        for missing, rest in narrowed(statement):
+            left = others if rest is None else [*others, rest]
+            if all(allowed(left, it) for it in asked[role]):
+                spare.append(f"{role} {sid}: {missing}")
+
+    assert spare == []
+
+
+def test_the_key_opens_nothing_by_itself_and_nothing_through_another_service(roles: Roles) -> None:
+    for role, granted in roles.items():
+        for action in ("kms:Decrypt", "kms:GenerateDataKey"):
+            via = f"ebs.{PSEUDO['AWS::Region']}.amazonaws.com"
+            assert not allowed(granted, request(action, KEY)), role
+            assert not allowed(granted, request(action, KEY, kms_ViaService=[via])), role
+
+
+def test_the_key_opens_no_secret_of_another_venue(roles: Roles) -> None:
+    region, account = PSEUDO["AWS::Region"], PSEUDO["AWS::AccountId"]
+    via = (f"secretsmanager.{region}.amazonaws.com",)
+
+    def may_open(role: str, name: str) -> bool:
+        secret = (f"arn:aws:secretsmanager:{region}:{account}:secret:{name}-AbCdEf",)
+        context = (("kms:EncryptionContext:SecretARN", secret), ("kms:ViaService", via))
+        return allowed(roles[role], Request("kms:Decrypt", KEY, context))
+
+    assert may_open("FetchCoinbaseRole", "trueup/coinbase/cb-main")
+    for name in ("trueup/kraken/main", "other/coinbase/cb-main", "trueup/coinbase-old/cb-main"):
+        assert not may_open("FetchCoinbaseRole", name), name
+    assert not [role for role in roles.keys() - {"FetchCoinbaseRole"} if may_open(role, "trueup/coinbase/cb-main")]
+
+
+@pytest.mark.parametrize("partition", ["SETTINGS", "ACCOUNTSX", "XRUN#1", "run#1", ""])
+def test_nobody_reaches_a_partition_that_no_statement_names(roles: Roles, partition: str) -> None:
+    for role, granted in roles.items():
+        for action in ("GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"):
+            asked = request(f"dynamodb:{action}", TABLE, dynamodb_LeadingKeys=[partition])
+            assert not allowed(granted, asked), role
+
+
+def test_one_foreign_row_among_several_spoils_the_request(roles: Roles) -> None:
+    mixed = request("dynamodb:GetItem", TABLE, dynamodb_LeadingKeys=["ACCOUNTS", "RUNS#2026-11-22"])
+
+    assert not allowed(roles["FetchDydxRole"], mixed)
+
+
+def test_compare_lists_the_runs_and_not_the_books(roles: Roles) -> None:
+    listing = {prefix: request("s3:ListBucket", BUCKET, s3_prefix=[prefix]) for prefix in ("runs/x/", "books/", "")}
+
+    assert [prefix for prefix, it in listing.items() if allowed(roles["CompareRole"], it)] == ["runs/x/"]
