@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down test test-slow test-all check lint types format template audit build lock clean bench bench-imports bench-cycle cost
+.PHONY: help run up down sam-local sam-local-open test test-slow test-all check lint types format template audit build lock clean bench bench-imports bench-cycle cost
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,12 @@ up: .venv/app ## keep all of it running on its schedule
 
 down: .venv/app ## stop what `make up` started
 	@$(BIN)/trueup down
+
+sam-local: .venv/app .venv-sam/sam ## one function in Docker, e.g. FUNCTION=PlanFunction EVENT=events/plan.json
+	@$(BIN)/python -m local.sam --function "$(FUNCTION)" --event "$(EVENT)"
+
+sam-local-open: .venv/app .venv-sam/sam ## all for `sam local invoke` by hand, until Ctrl-C (docs/sam-local.md)
+	@$(BIN)/python -m local.sam --open
 
 test: .venv/dev ## the tests that need nothing but this folder (under three minutes)
 	@$(BIN)/python -m pytest -q -n 2 -m "not slow"
