@@ -58,8 +58,9 @@ def of_type(template: Mapping[str, Any], kind: str) -> dict[str, dict[str, Any]]
 
 
 def statements(role: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return what a role may do: every statement of its policies."""
-    return [found for policy in role["Policies"] for found in policy["PolicyDocument"]["Statement"]]
+    """Return what a role may do: every Allow statement of its policies."""
+    found = [it for policy in role["Policies"] for it in policy["PolicyDocument"]["Statement"]]
+    return [it for it in found if it["Effect"] == "Allow"]
 
 
 def listed(value: Any) -> list[Any]:
