@@ -7,7 +7,7 @@ from decimal import Decimal, localcontext
 from .amounts import EXACT, ZERO
 from .judge import judge
 from .models import Book, Holding, Observation, PriceSet, Snapshot
-from .policy import Bands, Policy, Tolerance
+from .policy import Policy
 from .reasons import Reason, Severity
 from .report import (
     UNVERIFIED,
@@ -58,7 +58,7 @@ class _Comparison:
         self.base = base
         self.timing = policy.timing(self.snapshot.account_id, self.snapshot.venue)
         self.prices = prices if prices is not None and self._usable(prices) else None
-        self.limits: dict[str, tuple[Tolerance, Bands]] = {}
+        self.limits = policy.limits(self.snapshot.account_id, self.snapshot.venue)
 
         self.venue = _by_key(self.snapshot.holdings)
         self.before = _by_key(self.book.holdings) if self.book else {}
@@ -185,9 +185,9 @@ class _Comparison:
     def _line(
         self, key: Key, field: str, venue: Decimal, before: Decimal, after: Decimal, price: Decimal | None
     ) -> Line:
-        tolerance, bands = self._limits(key[1])
+        limits = self.limits(key[1])
         usable = self.prices is not None
-        judged = judge(field, venue, before, after, price, tolerance, bands, prices_usable=usable)
+        judged = judge(field, venue, before, after, price, limits.tolerance, limits.bands, prices_usable=usable)
         size = abs(judged.difference)
         worth = None if price is None else size * price
         broken = judged.outcome is Outcome.BREAK
@@ -205,23 +205,13 @@ class _Comparison:
             worth=worth,
             kind=judged.kind,
             severity=judged.severity,
-            rule=within(judged.difference, judged.against, worth, tolerance)
+            rule=within(judged.difference, judged.against, worth, limits.tolerance)
             if judged.outcome is Outcome.WITHIN_TOLERANCE
             else None,
             break_id=break_id(self.snapshot.account_id, *key, field) if broken else None,
             state="unconfirmed" if broken else None,
             streak=1 if broken else None,
         )
-
-    def _limits(self, asset: str) -> tuple[Tolerance, Bands]:
-        found = self.limits.get(asset)
-        if found is None:
-            account_id, venue = self.snapshot.account_id, self.snapshot.venue
-            found = self.limits[asset] = (
-                self.policy.tolerance(account_id, venue, asset),
-                self.policy.bands(account_id, venue, asset),
-            )
-        return found
 
     # -- worth -------------------------------------------------------------------------------------------------
 

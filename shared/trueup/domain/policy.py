@@ -1,21 +1,21 @@
 """The numbers behind every judgement, and which of several rules applies.
 
-A policy has four sections; each field resolves by itself, most specific first: account and asset, account, venue and
-asset, venue, asset, default. Where a value came from is kept beside it, because a report that hides something must
-be able to say by whose rule.
+A policy has five sections (`policy_fields`). Each field resolves by itself, most specific first: account and asset,
+account, venue and asset, venue, asset, default. Where a value came from is kept beside it, because a report that hides
+something must be able to say by whose rule.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import cached_property
 from itertools import product
 from typing import Any
 
-from .amounts import MAX_DIGITS, describe, plain, shorten
-from .reading import Malformed, Record, digest, read_amount, read_text
-from .reasons import SEVERITIES, Severity
-
-type_of_value = Decimal | int | bool | Severity
+from .amounts import plain
+from .policy_fields import BY_ASSET, FIELDS
+from .reading import Malformed, Record, digest
+from .reasons import Severity
 
 DEFAULT = "default"
 
@@ -52,12 +52,27 @@ class Bands:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Rule 8, resolved for one account; all in seconds."""
+    """How old is too old, how long to wait, how often in a row (rules 5, 7, 8, 9); resolved for one account."""
 
     stale_venue_seconds: int
     stale_book_seconds: int
     clock_skew_seconds: int
     prices_max_age_seconds: int
+    pending_max_age_seconds: int
+    """An item in flight of this age or more explains nothing by itself."""
+    confirm_after_seconds: int
+    """A second look sooner than this does not confirm."""
+    confirm_in_a_row: int
+    recheck_wait_seconds: int
+    in_motion_in_a_row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an amount of one asset of one account is judged by."""
+
+    tolerance: Tolerance
+    bands: Bands
 
 
 Scope = tuple[str | None, str | None, str | None]
@@ -72,7 +87,59 @@ class Policy:
     version: str = field(default="")
 
     def resolve(self, section: str, name: str, account_id: str, venue: str, asset: str | None) -> Setting:
-        """Find the most specific value of one field."""
+        """Find the most specific value of one field, and where it came from."""
+        value, scope = self._find(section, name, account_id, venue, asset)
+        return Setting(value, _origin(scope))
+
+    def tolerance(self, account_id: str, venue: str, asset: str) -> Tolerance:
+        """Resolve rule 4 for an asset of an account."""
+        return Tolerance(*(self.resolve("tolerance", name, account_id, venue, asset) for name in FIELDS["tolerance"]))
+
+    def bands(self, account_id: str, venue: str, asset: str) -> Bands:
+        """Resolve rule 7 for an asset of an account."""
+        return Bands(*(self._value("severity", name, account_id, venue, asset) for name in FIELDS["severity"]))
+
+    def limits(self, account_id: str, venue: str) -> Callable[[str], Limits]:
+        """Return what resolves rules 4 and 7 for the assets of an account: once for all that no scope names."""
+        named: dict[str, Limits] = {}
+
+        def resolved(asset: str) -> Limits:
+            return Limits(self.tolerance(account_id, venue, asset), self.bands(account_id, venue, asset))
+
+        def limits(asset: str) -> Limits:
+            if asset not in self._named_assets:
+                return unnamed
+            found = named.get(asset)
+            if found is None:
+                found = named[asset] = resolved(asset)
+            return found
+
+        unnamed = resolved("")  # the name of no asset
+        return limits
+
+    def timing(self, account_id: str, venue: str) -> Timing:
+        """Resolve all times for an account."""
+        return Timing(*(self._value("timing", name, account_id, venue, None) for name in FIELDS["timing"]))
+
+    def alert_from(self, account_id: str, venue: str, asset: str | None) -> Severity:
+        """Resolve from which severity on a break is said to people."""
+        value: Severity = self._value("alerts", "alert_from", account_id, venue, asset)
+        return value
+
+    def explained_from_worth(self, account_id: str, venue: str, asset: str | None) -> Decimal:
+        """Resolve from which worth on (base currency) an explained difference is still said, as information."""
+        value: Decimal = self._value("alerts", "explained_from_worth", account_id, venue, asset)
+        return value
+
+    def fee_fractions(self, account_id: str, venue: str) -> tuple[Decimal, ...]:
+        """Resolve which shares of a change are known fees (rule 10), ascending."""
+        value: tuple[Decimal, ...] = self._value("correlate", "fee_fractions", account_id, venue, None)
+        return value
+
+    def _value(self, section: str, name: str, account_id: str, venue: str, asset: str | None) -> Any:
+        return self._find(section, name, account_id, venue, asset)[0]
+
+    def _find(self, section: str, name: str, account_id: str, venue: str, asset: str | None) -> tuple[Any, Scope]:
         scopes = self.settings[section]
         for scope in (
             (account_id, None, asset),
@@ -84,52 +151,18 @@ class Policy:
         ):
             values = scopes.get(scope)
             if values is not None and name in values:
-                return Setting(values[name], _origin(scope))
+                return values[name], scope
         raise KeyError(name)  # every field has a default: see default_policy
 
-    def tolerance(self, account_id: str, venue: str, asset: str) -> Tolerance:
-        """Resolve rule 4 for an asset of an account."""
-        return Tolerance(*(self.resolve("tolerance", name, account_id, venue, asset) for name in _FIELDS["tolerance"]))
-
-    def bands(self, account_id: str, venue: str, asset: str) -> Bands:
-        """Resolve rule 7 for an asset of an account."""
-        return Bands(*(self.resolve("severity", name, account_id, venue, asset).value for name in _FIELDS["severity"]))
-
-    def timing(self, account_id: str, venue: str) -> Timing:
-        """Resolve rule 8 for an account."""
-        return Timing(*(self.resolve("timing", name, account_id, venue, None).value for name in _FIELDS["timing"]))
-
-    def alert_from(self, account_id: str, venue: str, asset: str | None) -> Severity:
-        """Resolve from which severity on a break is said to people."""
-        value: Severity = self.resolve("alerts", "alert_from", account_id, venue, asset).value
-        return value
+    @cached_property
+    def _named_assets(self) -> frozenset[str]:
+        return frozenset(asset for scopes in self.settings.values() for _, _, asset in scopes if asset is not None)
 
 
 def default_policy(relative: Decimal = Decimal("0.001")) -> Policy:
     """Return the built-in policy, with the deployment's own relative tolerance (0.001 is 0.1 %)."""
-    defaults: dict[str, dict[str, Any]] = {
-        "tolerance": {
-            "relative": relative,
-            "quantity": Decimal("1e-8"),
-            "value_floor": Decimal(1),
-            "value_cap": Decimal(1000),
-        },
-        "severity": {
-            "minor_below": Decimal("0.05"),
-            "major_up_to": Decimal("0.20"),
-            "worth_minor_below": Decimal(10),
-            "worth_major_from": Decimal(1000),
-            "worth_critical_from": Decimal(10_000),
-            "unpriced_critical": False,
-        },
-        "timing": {
-            "stale_venue_seconds": 120,
-            "stale_book_seconds": 900,
-            "clock_skew_seconds": 30,
-            "prices_max_age_seconds": 3600,
-        },
-        "alerts": {"alert_from": Severity.MAJOR},
-    }
+    defaults = {section: {name: field.built_in for name, field in fields.items()} for section, fields in FIELDS.items()}
+    defaults["tolerance"]["relative"] = relative
     return _versioned(Policy({section: {(None, None, None): values} for section, values in defaults.items()}))
 
 
@@ -140,7 +173,7 @@ def read_policy(document: object, base: Policy, place: str = "policy") -> Policy
     """
     settings = {section: dict(scopes) for section, scopes in base.settings.items()}
     record = Record(document, place)
-    for section in _FIELDS:
+    for section in FIELDS:
         if not record.has(section):
             continue
         for scope, at, values in _scopes(record.record(section), section):
@@ -163,9 +196,11 @@ def _versioned(policy: Policy) -> Policy:
     return replace(policy, version=digest(document)[:12])
 
 
-def _written(value: type_of_value) -> str | int | bool:
+def _written(value: Any) -> Any:
     if isinstance(value, Severity):
         return value.name
+    if isinstance(value, tuple):
+        return [_written(item) for item in value]
     return plain(value) if isinstance(value, Decimal) else value
 
 
@@ -183,7 +218,7 @@ def _scopes(section: Record, name: str) -> list[tuple[Scope, str, Any]]:
     found: list[tuple[Scope, str, Any]] = []
     if section.has("default"):
         found.append(((None, None, None), section.at("default"), section.raw("default")))
-    by_asset = name in _BY_ASSET
+    by_asset = name in BY_ASSET
     if by_asset and section.has("assets"):
         found += [((None, None, asset), at, values) for asset, at, values in section.entries("assets")]
     for plural in ("venues", "accounts"):
@@ -203,62 +238,12 @@ def _scopes(section: Record, name: str) -> list[tuple[Scope, str, Any]]:
 def _values(values: object, place: str, section: str) -> dict[str, Any]:
     record = Record(values, place)
     read = {
-        name: reader(record.raw(name), record.at(name)) for name, reader in _FIELDS[section].items() if record.has(name)
+        name: field.read(record.raw(name), record.at(name))
+        for name, field in FIELDS[section].items()
+        if record.has(name)
     }
     record.done()
     return read
-
-
-def _not_negative(value: object, place: str) -> Decimal:
-    # YAML's whole numbers are exact; a number with a point is not, and arrives here as something else.
-    if isinstance(value, int) and not isinstance(value, bool):
-        if abs(value) >= 10**MAX_DIGITS:
-            raise Malformed(place, f"must have at most {MAX_DIGITS} digits before the point")
-        value = str(value)
-    amount = read_amount(value, place)
-    if amount < 0:
-        raise Malformed(place, "must not be negative")
-    return amount
-
-
-def _seconds(value: object, place: str) -> int:
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        value = int(value[:9])
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 604_800:
-        raise Malformed(place, "must be a whole number of seconds from 1 to 604800")
-    return value
-
-
-def _boolean(value: object, place: str) -> bool:
-    if not isinstance(value, bool):
-        raise Malformed(place, f"must be true or false, not {describe(value)}")
-    return value
-
-
-def _severity(value: object, place: str) -> Severity:
-    name = read_text(value, place)
-    if name not in SEVERITIES or name == "OK":
-        raise Malformed(place, f"must be one of MINOR, MAJOR, CRITICAL; not {shorten(name)}")
-    return SEVERITIES[name]
-
-
-_FIELDS: dict[str, dict[str, Callable[[object, str], Any]]] = {
-    "tolerance": dict.fromkeys(("relative", "quantity", "value_floor", "value_cap"), _not_negative),
-    "severity": {
-        **dict.fromkeys(
-            ("minor_below", "major_up_to", "worth_minor_below", "worth_major_from", "worth_critical_from"),
-            _not_negative,
-        ),
-        "unpriced_critical": _boolean,
-    },
-    "timing": dict.fromkeys(
-        ("stale_venue_seconds", "stale_book_seconds", "clock_skew_seconds", "prices_max_age_seconds"), _seconds
-    ),
-    "alerts": {"alert_from": _severity},
-}
-"""In the order of the dataclasses above, which are built by position."""
-
-_BY_ASSET = {"tolerance", "severity", "alerts"}
 
 
 def _check_bands(policy: Policy, place: str) -> None:

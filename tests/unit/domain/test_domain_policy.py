@@ -33,7 +33,16 @@ def test_the_built_in_numbers_are_the_designs() -> None:
     timing = plain.timing(ACCOUNT, VENUE)
     assert (timing.stale_venue_seconds, timing.stale_book_seconds) == (120, 900)
     assert (timing.clock_skew_seconds, timing.prices_max_age_seconds) == (30, 3600)
+    assert (timing.confirm_after_seconds, timing.confirm_in_a_row, timing.recheck_wait_seconds) == (30, 2, 10)
+    assert (timing.in_motion_in_a_row, timing.pending_max_age_seconds) == (3, 24 * 60 * 60)
     assert plain.alert_from(ACCOUNT, VENUE, ASSET) is Severity.MAJOR
+    assert plain.explained_from_worth(ACCOUNT, VENUE, ASSET) == 10_000
+
+
+def test_the_built_in_fees_are_shares_each_once_and_ascending() -> None:
+    fees = default_policy().fee_fractions(ACCOUNT, VENUE)
+    assert sorted(set(fees)) == list(fees)
+    assert all(0 < fee < 1 for fee in fees)
 
 
 def test_the_deployments_threshold_is_the_defaults_relative_tolerance() -> None:
@@ -106,6 +115,50 @@ def test_alerts_resolve_by_scope_too() -> None:
     assert found.alert_from(ACCOUNT, VENUE, "DOGE") is Severity.MAJOR
 
 
+def test_from_which_worth_on_an_explained_difference_is_said_resolves_by_scope_too() -> None:
+    found = policy(alerts={"default": {"explained_from_worth": "7"}, "assets": {"DOGE": {"explained_from_worth": 0}}})
+    assert found.explained_from_worth(ACCOUNT, VENUE, "BTC") == 7
+    assert found.explained_from_worth(ACCOUNT, VENUE, "DOGE") == 0
+
+
+def test_fees_are_a_list_of_shares_of_its_own_for_each_venue_and_account() -> None:
+    found = policy(
+        correlate={
+            "venues": {VENUE: {"fee_fractions": ["0.012", "6e-3", "0.006"]}},
+            "accounts": {"cb-free": {"fee_fractions": []}},
+        }
+    )
+    assert found.fee_fractions(ACCOUNT, VENUE) == (Decimal("0.006"), Decimal("0.012"))
+    assert found.fee_fractions("cb-free", VENUE) == ()
+    assert found.fee_fractions("dydx-1", "dydx") == default_policy().fee_fractions("dydx-1", "dydx")
+
+
+def test_a_policy_with_other_fees_has_another_version() -> None:
+    one, same, other = (
+        policy(correlate={"default": {"fee_fractions": fees}}) for fees in (["0.1", "0.2"], ["0.20", "0.1"], ["0.1"])
+    )
+    assert one.version == same.version != other.version
+
+
+def test_the_limits_of_an_account_are_those_of_each_asset_and_shared_by_assets_nobody_names() -> None:
+    found = policy(
+        tolerance={"default": {"quantity": "1"}, "accounts": {ACCOUNT: {"value_cap": "5"}}},
+        severity={"venues": {VENUE: {"assets": {"ETH": {"worth_minor_below": "7"}}}}},
+        alerts={"assets": {"DOGE": {"alert_from": "MINOR"}}},
+    )
+    limits = found.limits(ACCOUNT, VENUE)
+    for asset in ("BTC", "ETH", "DOGE", "SHIB"):
+        assert limits(asset).tolerance == found.tolerance(ACCOUNT, VENUE, asset)
+        assert limits(asset).bands == found.bands(ACCOUNT, VENUE, asset)
+    assert limits("BTC") is limits("SHIB")
+    assert limits("ETH") is limits("ETH")
+    assert limits("ETH").bands.worth_minor_below == 7
+
+
+def test_a_share_of_the_book_may_be_all_of_it_and_not_more() -> None:
+    assert policy(tolerance={"default": {"relative": 1}}).tolerance(ACCOUNT, VENUE, ASSET).relative.value == 1
+
+
 def test_what_a_file_does_not_say_stays_as_it_was() -> None:
     base = policy(tolerance={"default": {"relative": "0.5"}, "assets": {"BTC": {"quantity": "3"}}})
     found = read_policy({"tolerance": {"assets": {"BTC": {"value_cap": "7"}}}}, base).tolerance(ACCOUNT, VENUE, "BTC")
@@ -135,7 +188,10 @@ def test_whole_numbers_of_yaml_are_exact_and_taken() -> None:
     ("document", "problem"),
     [
         ([], "policy: must be an object, not a list"),
-        ({"tolerence": {}}, "policy.tolerence: is not a field here; known: alerts, severity, timing, tolerance"),
+        (
+            {"tolerence": {}},
+            "policy.tolerence: is not a field here; known: alerts, correlate, severity, timing, tolerance",
+        ),
         ({"tolerance": []}, "policy.tolerance: must be an object"),
         ({"tolerance": {"relative": "0.1"}}, "policy.tolerance.relative: is not a field here"),
         ({"tolerance": {"default": {"relativ": "1"}}}, "policy.tolerance.default.relativ: is not a field here"),
@@ -166,6 +222,45 @@ def test_whole_numbers_of_yaml_are_exact_and_taken() -> None:
         ({"timing": {"default": {"stale_book_seconds": True}}}, "policy.timing.default.stale_book_seconds: must be"),
         ({"timing": {"default": {"stale_book_seconds": "15 min"}}}, "policy.timing.default.stale_book_seconds: must"),
         ({"timing": {"default": {"stale_book_seconds": "9" * 50}}}, "policy.timing.default.stale_book_seconds: must"),
+        ({"timing": {"default": {"confirm_in_a_row": 0}}}, "policy.timing.default.confirm_in_a_row: must be a whole"),
+        (
+            {"timing": {"default": {"in_motion_in_a_row": 101}}},
+            "policy.timing.default.in_motion_in_a_row: must be a whole",
+        ),
+        (
+            {"tolerance": {"default": {"relative": "1.0000000001"}}},
+            "policy.tolerance.default.relative: must be a share from 0 to 1",
+        ),
+        ({"tolerance": {"default": {"relative": 5}}}, "policy.tolerance.default.relative: must be a share from 0 to 1"),
+        ({"correlate": {"assets": {"BTC": {}}}}, "policy.correlate.assets: is not a field here"),
+        (
+            {"correlate": {"default": {"fee_fractions": "0.1"}}},
+            "policy.correlate.default.fee_fractions: must be a list, not a string",
+        ),
+        (
+            {"correlate": {"default": {"fee_fractions": ["0.1", 0.5]}}},
+            "policy.correlate.default.fee_fractions[1]: must be a string",
+        ),
+        (
+            {"correlate": {"default": {"fee_fractions": ["2"]}}},
+            "policy.correlate.default.fee_fractions[0]: must be a share",
+        ),
+        (
+            {"correlate": {"default": {"fee_fractions": ["0"]}}},
+            "policy.correlate.default.fee_fractions: must hold shares between 0 and 1",
+        ),
+        (
+            {"correlate": {"default": {"fee_fractions": [1]}}},
+            "policy.correlate.default.fee_fractions: must hold shares between 0 and 1",
+        ),
+        (
+            {"correlate": {"default": {"fee_fractions": [f"0.{n}1" for n in range(101)]}}},
+            "policy.correlate.default.fee_fractions: must have at most 100",
+        ),
+        (
+            {"alerts": {"default": {"explained_from_worth": "-1"}}},
+            "policy.alerts.default.explained_from_worth: must not",
+        ),
         ({"alerts": {"default": {"alert_from": "OK"}}}, "policy.alerts.default.alert_from: must be one of MINOR"),
         ({"alerts": {"default": {"alert_from": "major"}}}, "policy.alerts.default.alert_from: must be one of MINOR"),
         ({"alerts": {"default": {"alert_from": 2}}}, "policy.alerts.default.alert_from: must be a string"),

@@ -103,7 +103,7 @@ def by_key(report: AccountReport) -> dict[tuple[str | None, str | None, str], Li
 def test_comparing_never_raises_and_its_report_is_always_read_back_whole(
     observation: Observation, valued: PriceSet | None, strict: bool
 ) -> None:
-    extreme = {"relative": "9" * 40 + "." + "9" * 40, "quantity": "0", "value_floor": "0", "value_cap": "1e-40"}
+    extreme = {"relative": "0." + "9" * 40, "quantity": "0", "value_floor": "0", "value_cap": "1e-40"}
     report = compared(observation, valued, by=policy(tolerance={"default": extreme if strict else {}}))
     gross_worth([report, report])
     document = parse_json(canonical_json(account_report_document(report)).encode(), "report")

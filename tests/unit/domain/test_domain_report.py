@@ -293,13 +293,13 @@ def test_a_frozen_report_is_read_back_whole() -> None:
 def test_a_report_with_the_longest_amounts_and_names_there_are_is_read_back_whole() -> None:
     digits = "9" * 40 + "." + "9" * 40
     name = "x" * 512
-    generous = policy(tolerance={"assets": {name: {"relative": digits, "value_cap": digits}}})
+    generous = policy(tolerance={"assets": {name: {"relative": "0." + "9" * 40, "value_cap": digits}}})
     wide = policy(tolerance={"default": {"value_cap": "0", "value_floor": "0", "relative": "0"}})
     for by in (generous, wide):
         for valued in (prices({name: digits}), None):
             report = judge([(name, f"-{digits}")], [(name, digits)], valued=valued, by=by)
             assert read_account_report(travelled(account_report_document(report))) == report
-    tolerated = judge([(name, "1")], [(name, "2")], valued=None, by=generous).lines[0].rule
+    tolerated = judge([(name, "1.5")], [(name, "2")], valued=None, by=generous).lines[0].rule
     assert tolerated is not None
     assert len(tolerated.origin) > 512
     tiny = judge([("BTC", digits)], [("BTC", "1e-40")], valued=prices({"BTC": "1e-40"}), by=wide)

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from tests.unit.money_kit import NO_TOLERANCE, UNSET, one, policy, prices
+from trueup.domain.policy import default_policy
 from trueup.domain.report import Outcome, Rule
 
 ULP = Decimal("1e-20")
@@ -100,17 +101,17 @@ def test_without_a_price_a_relative_difference_passes_and_says_that_the_cap_was_
 
 def test_dust_in_the_book_gives_no_relative_tolerance() -> None:
     # The book's 1e-8 counts as zero, so nothing relative to it can be.
-    generous = policy(tolerance={"default": {"relative": "10"}})
+    generous = default_policy(Decimal(10))  # more than a policy file may say: a share of a zero is still nothing
     assert one("0.00000005", "0.00000001", asset="COIN", by=generous).outcome is Outcome.BREAK
     assert one("0.00000005", "0.000000010000001", asset="COIN", by=generous).outcome is Outcome.WITHIN_TOLERANCE
 
 
 def test_the_first_rule_that_holds_is_the_one_reported() -> None:
-    everything = policy(tolerance={"default": {"quantity": "5", "value_floor": "5", "relative": "5"}})
+    everything = policy(tolerance={"default": {"quantity": "5", "value_floor": "5", "relative": "0.5"}})
     assert rule(one("1.1", "1", asset="USDC", by=everything)).field == "quantity"
-    everything = policy(tolerance={"default": {"quantity": "0", "value_floor": "5", "relative": "5"}})
+    everything = policy(tolerance={"default": {"quantity": "0", "value_floor": "5", "relative": "0.5"}})
     assert rule(one("1.1", "1", asset="USDC", by=everything)).field == "value_floor"
-    everything = policy(tolerance={"default": {"quantity": "0", "value_floor": "0", "relative": "5"}})
+    everything = policy(tolerance={"default": {"quantity": "0", "value_floor": "0", "relative": "0.5"}})
     assert rule(one("1.1", "1", asset="USDC", by=everything)).field == "relative"
 
 
