@@ -109,6 +109,11 @@ def hang() -> Fault:
     return Fault("hang", lambda exchange: replace(exchange.honest, held_by=gate), gate)
 
 
+def late(seconds: float = 0.5) -> Fault:
+    """The honest answer, whole, this long after the request."""
+    return Fault("late", lambda exchange: replace(exchange.honest, delay_seconds=float(seconds)))
+
+
 def slow_drip(seconds_per_byte: float = 0.05) -> Fault:
     """The honest answer, one byte at a time: every read succeeds, the whole never does in time."""
     return Fault(
@@ -205,7 +210,7 @@ def _dump(document: object) -> bytes:
 BY_NAME: Mapping[str, Callable[..., Fault]] = {
     builder.__name__: builder
     for builder in (
-        status, html, empty, truncated_body, truncated_json, wrong_content_type, hang, slow_drip,
+        status, html, empty, truncated_body, truncated_json, wrong_content_type, hang, late, slow_drip,
         dropped_connection, redirect, oversize, gzip_bomb, deep_nesting, repeated_cursor, empty_cursor,
         numbers_for_strings, wrong_schema,
     )

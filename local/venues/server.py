@@ -61,7 +61,10 @@ class Delivery(enum.Enum):
 
 @dataclass(frozen=True)
 class Answer:
-    """What is sent back. `held_by` keeps the answer until it is set, the client leaves, or the server stops."""
+    """What is sent back, after `delay_seconds`.
+
+    `held_by` keeps the answer until it is set, the client leaves, or the server stops.
+    """
 
     status: int
     body: bytes = b""
@@ -69,6 +72,7 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = ()
     delivery: Delivery = Delivery.WHOLE
     drip_seconds: float = 0.0
+    delay_seconds: float = 0.0
     held_by: threading.Event | None = None
 
     @classmethod
@@ -202,7 +206,7 @@ class _Handler(BaseHTTPRequestHandler):
         if answer.held_by is not None and not self._wait_for(answer.held_by):
             self.close_connection = True
             return
-        if answer.delivery is Delivery.DROPPED:
+        if self.server.stopping.wait(answer.delay_seconds) or answer.delivery is Delivery.DROPPED:
             self.close_connection = True
             return
         head = self._head(answer)

@@ -159,7 +159,12 @@ def test_stopping_ends_hanging_dripping_and_idle_connections(credential: Credent
         venue.open_portfolio(credential.name, credential.public_key, {"BTC": "1"})
         reader = Reader(venue.port, credential, clock)
         connections = {}
-        for name, fault in (("hung", faults.hang()), ("dripping", faults.slow_drip(60)), ("idle", None)):
+        for name, fault in (
+            ("hung", faults.hang()),
+            ("late", faults.late(60)),
+            ("dripping", faults.slow_drip(60)),
+            ("idle", None),
+        ):
             if fault is not None:
                 venue.fail(credential.name, fault)
             connections[name] = socket.create_connection(("127.0.0.1", venue.port), timeout=5)
@@ -174,7 +179,7 @@ def test_stopping_ends_hanging_dripping_and_idle_connections(credential: Credent
                 assert chunk
         before = time.monotonic()
     assert time.monotonic() - before < 1
-    assert [connection.recv(1) for connection in connections.values()] == [b"", b"", b""]
+    assert [connection.recv(1) for connection in connections.values()] == [b""] * 4
     for connection in connections.values():
         connection.close()
     wait_until(lambda: threading.active_count() == threads)
@@ -185,6 +190,14 @@ def wait_until(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.005)
+
+
+def test_a_late_answer_is_whole_and_not_early(reader: Reader, fail: Any) -> None:
+    whole = honest(reader)
+    fail(faults.late(0.05))
+    begun = time.monotonic()
+    assert reader.accounts().body == whole
+    assert time.monotonic() - begun >= 0.05
 
 
 def test_a_slow_drip_arrives_whole_but_late(reader: Reader, fail: Any) -> None:
