@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down sam-local sam-local-open test test-slow test-all check lint types format template audit build lock clean bench bench-imports bench-cycle cost
+.PHONY: help run up down sam-local sam-local-open test test-slow test-all agreement check lint types format template audit build lock clean bench bench-imports bench-cycle cost
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test-slow: .venv/dev .venv-sam/sam ## the tests on the local cloud, and of the b
 	@$(BIN)/python -m pytest -q -m slow
 
 test-all: test test-slow ## all tests
+
+agreement: .venv/dev ## the rules against their naive twin on COUNT observations (default 3000), from SEED (default 1)
+	@$(BIN)/python -m tests.twin $(or $(COUNT),3000) --seed $(or $(SEED),1)
 
 check: lint types template ## all checks that are not tests
 
