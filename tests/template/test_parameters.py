@@ -216,15 +216,14 @@ def test_what_talks_to_venues_can_do_so_from_a_fixed_address_and_nothing_else_mo
         if "VpcConfig" in resource.get("Properties", {})
     }
     assert moved == dict.fromkeys(["FetchCoinbaseFunction", "FetchDydxFunction", "FetchPricesFunction"], network)
-    for name in moved:
-        role = stack.resources[name.replace("Function", "Role")]["Properties"]
-        [managed] = role["ManagedPolicyArns"]
-        assert managed == "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"
+    roles = [name.replace("Function", "Role") for name in moved]
+    assert sorted(stack.resources["FetchSubnetPolicy"]["Properties"]["Roles"]) == sorted(roles)
+    assert all(stack.resources[name]["DependsOn"] == "FetchSubnetPolicy" for name in moved)
 
 
 def test_without_subnets_no_function_and_no_role_has_to_do_with_networks(deployed: Deployed) -> None:
-    for resource in deployed.resources.values():
-        assert not {"VpcConfig", "ManagedPolicyArns"} & resource.get("Properties", {}).keys()
+    assert "FetchSubnetPolicy" not in deployed.resources
+    assert not any("VpcConfig" in resource.get("Properties", {}) for resource in deployed.resources.values())
 
 
 @pytest.mark.parametrize("name", FIXED)

@@ -193,15 +193,13 @@ def test_no_wildcard_escapes_by_the_way_it_is_written(allowing: str) -> None:
 
 
 def test_no_role_is_given_a_policy_that_is_written_elsewhere(template: dict[str, Any]) -> None:
-    """But for one of AWS's own, which only who chooses subnets gets."""
-    for name, properties in of_type(template, ROLE).items():
-        if "ManagedPolicyArns" in properties:
-            condition, given, otherwise = properties["ManagedPolicyArns"]["Fn::If"]
-            assert (condition, otherwise) == ("OwnSubnets", {"Ref": "AWS::NoValue"}), name
-            [managed] = given
-            assert managed["Fn::Sub"].endswith(":iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"), name
+    """But for what living in a subnet takes, which only who chooses subnets gives to what reads venues."""
+    assert not any("ManagedPolicyArns" in properties for properties in of_type(template, ROLE).values())
     policies = {"AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy"}
-    assert not policies & {it["Type"] for it in template["Resources"].values()}
+    [name] = [name for name, it in template["Resources"].items() if it["Type"] in policies]
+    assert (name, template["Resources"][name]["Condition"]) == ("FetchSubnetPolicy", "OwnSubnets")
+    [statement] = template["Resources"][name]["Properties"]["PolicyDocument"]["Statement"]
+    assert all(action.startswith("ec2:") for action in statement["Action"])
 
 
 def test_no_role_touches_the_table_without_naming_the_partitions(roles: dict[str, dict[str, Any]]) -> None:
