@@ -107,6 +107,8 @@ class Maker:
             holding = {"wallet": wallet, "asset": asset, "total": self.written(amount)}
             if with_held and self.chance(0.9):
                 holding["held"] = self.written(helds[number])
+            if self.chance(0.02):
+                holding["borrowed"] = self.written(self.decimal(AMOUNTS))
             if self.chance(0.06):
                 holding["price_asset"] = self.one("BTC", "USD", "DUST", "nothing")
             if number == 0:

@@ -120,7 +120,7 @@ def lines_of_key(case: Document, books: list[Document], wallet: str, asset: str,
     # Rule 2: what both sides list moves v, read by read
     shifts, unapplied, moved, alone = [], [], [], []
     for flight in flights:
-        pairs = [(v, b) for v in flying for b in flight if v["reference"] and v["reference"] == b["reference"]]
+        pairs = [(v, b) for v in flying for b in flight if v.get("reference") and v["reference"] == b.get("reference")]
         moving = [(v, b) for v, b in pairs if Fraction(v["quantity"]) and v["applied"] != b["applied"]]
         shifts.append(sum(Fraction(v["quantity"]) * (v["applied"] - b["applied"]) for v, b in moving))
         unapplied.append(sum(Fraction(v["quantity"]) for v, b in moving if not b["applied"]))
@@ -220,7 +220,7 @@ def one_sided(item: Document, reduces: bool, case: Document) -> Any:
     quantity, since = Fraction(item["quantity"]), item.get("since")
     young = since is not None and moment(case["snapshot"]["observed_at"]) - moment(since) < DAY
     effect = quantity if reduces else -quantity
-    return SimpleNamespace(effect=effect, to_come=reduces, reference=item["reference"] or "", young=young)
+    return SimpleNamespace(effect=effect, to_come=reduces, reference=item.get("reference") or "", young=young)
 
 
 def kind_and_severity(terms: Any, difference: Any, venue: Any, book: Any, held: bool) -> tuple[str, str]:
@@ -342,7 +342,7 @@ def key_of(item: Document) -> tuple[str, str]:
 
 
 def has_anything(item: Document) -> bool:
-    return Fraction(item["total"]) != 0 or Fraction(item.get("held") or 0) != 0
+    return any(Fraction(item.get(name) or 0) != 0 for name in ("total", "held", "borrowed"))
 
 
 def worth_of(terms: Any, difference: Any) -> Any:
