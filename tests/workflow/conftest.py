@@ -2,7 +2,9 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,10 +16,12 @@ from moto.dynamodb.models import DynamoDBBackend
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 
 import trueup.aws
+from cli.cloud import Cloud
 from local.cloud.template import of_type, read
 from local.venues.coinbase import CoinbaseSimulator
 from local.venues.dydx import DydxSimulator
-from tests.workflow.desk import BUCKET, REGION, ROOT, SECRETS, TABLE, Desk, Functions, arn, definition
+from tests.unit.cli.cli_kit import trueup as run_trueup
+from tests.workflow.desk import BUCKET, REGION, ROOT, SECRETS, TABLE, Desk, Functions, Operator, arn, definition
 
 PRICES = {"BTC": "97000.5", "ETH": "3400", "USDC": "1", "SOL": "180"}
 
@@ -25,6 +29,13 @@ PRICES = {"BTC": "97000.5", "ETH": "3400", "USDC": "1", "SOL": "180"}
 @pytest.fixture
 def desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     """A deployed Trueup with no accounts yet, its venues open."""
+    with deployed(monkeypatch) as desk:
+        yield desk
+
+
+@contextmanager
+def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    """Deploy a Trueup with no accounts yet, its venues open; bench/cost.py counts what its runs use."""
     for name, value in {
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
@@ -47,6 +58,20 @@ def desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
         coinbase.release_hung()
         dydx.release_hung()
     trueup.aws.client.cache_clear()
+
+
+@pytest.fixture
+def operator(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Operator:
+    """The command line, connected to the desk."""
+    outputs = {
+        "StateMachineArn": desk.machine_arn,
+        "TableName": TABLE,
+        "BucketName": BUCKET,
+        "TopicArn": desk.topic_arn,
+    }
+    monkeypatch.setattr("cli.cloud.use_profile", lambda region, *, local: None)
+    monkeypatch.setattr("cli.cloud.find_stack", lambda stack_name: Cloud(stack_name, outputs))
+    return run_trueup
 
 
 def _deploy_functions(prices_url: str) -> Functions:
@@ -72,7 +97,7 @@ def _deploy_functions(prices_url: str) -> Functions:
 
 
 def _deploy_stores(desk: Desk) -> None:
-    (table,) = of_type(read(ROOT / "template.yaml"), "AWS::DynamoDB::Table").values()
+    table = _table_of_the_template()
     boto3.client("dynamodb").create_table(
         TableName=TABLE,
         BillingMode="PAY_PER_REQUEST",
@@ -88,6 +113,12 @@ def _deploy_stores(desk: Desk) -> None:
     desk.functions.deploy("compare", "compare", TOPIC_ARN=desk.topic_arn)
 
 
+@cache
+def _table_of_the_template() -> Mapping[str, Any]:
+    (table,) = of_type(read(ROOT / "template.yaml"), "AWS::DynamoDB::Table").values()
+    return table
+
+
 def _connect_state_machine(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     def invoke(
         _self: object, function_name: str, _qualifier: object, body: object, _headers: object, response_headers: dict
@@ -100,7 +131,7 @@ def _connect_state_machine(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(LambdaSimpleBackend, "invoke", invoke)
     # The one place where moto waits: what it would have waited is written down instead.
-    monkeypatch.setattr(retrier_decl, "time", SimpleNamespace(sleep=desk.waits.append))
+    monkeypatch.setattr(retrier_decl, "time", SimpleNamespace(sleep=desk.wait))
     role = boto3.client("iam").create_role(RoleName="reconcile", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     desk.machine_arn = boto3.client("stepfunctions").create_state_machine(
         name="reconcile", definition=json.dumps(definition()), roleArn=role
@@ -108,7 +139,10 @@ def _connect_state_machine(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _make_transactions_atomic(monkeypatch: pytest.MonkeyPatch) -> None:
-    """moto undoes a failed transaction by putting the whole table back, other people's writes in between included."""
+    """moto undoes a failed transaction by putting the whole table back, other people's writes in between included.
+
+    And it copies the table before each, while whoever reads a row that is not there adds an empty one.
+    """
     lock = threading.RLock()
 
     def one_at_a_time(call: Callable[..., Any]) -> Callable[..., Any]:
@@ -118,5 +152,5 @@ def _make_transactions_atomic(monkeypatch: pytest.MonkeyPatch) -> None:
 
         return locked
 
-    for name in ("put_item", "transact_write_items"):
+    for name in ("get_item", "query", "put_item", "transact_write_items"):
         monkeypatch.setattr(DynamoDBBackend, name, one_at_a_time(getattr(DynamoDBBackend, name)))

@@ -8,7 +8,7 @@ import importlib.util
 import json
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ import yaml
 from local.venues.coinbase import CoinbaseSimulator
 from local.venues.credentials import make_credential
 from local.venues.dydx import DydxSimulator
+from tests.unit.cli.cli_kit import Ran
 from trueup.books.table import TableBook
 from trueup.clock import utc_now
 from trueup.domain.amounts import parse_amount
@@ -90,10 +91,25 @@ class Execution:
     def failed_attempts(self) -> list[str]:
         """The error names of every failed attempt of a task, in order: what a retry answers."""
         return [
-            event["taskFailedEventDetails"]["error"]
+            event[details]["error"]
             for event in self.events
-            if event["type"] == "TaskFailed" and "taskFailedEventDetails" in event
+            for details in ("taskFailedEventDetails", "taskTimedOutEventDetails")
+            if details in event
         ]
+
+
+class Killed(Exception):
+    """A function was ended from outside; Lambda reports a name of its own for that."""
+
+    def __init__(self, error_type: str, words: str) -> None:
+        super().__init__(words)
+        self.error_type = error_type
+
+
+Operator = Callable[..., Ran]
+"""Runs `trueup` with these arguments against the desk."""
+Disturbance = Callable[[dict[str, Any], Callable[[], Any]], Any]
+"""Takes an event and the function's own work; does it, does it partly, or does something else."""
 
 
 class Functions:
@@ -104,7 +120,9 @@ class Functions:
         self._common = common
         self.invocations: list[tuple[str, dict[str, Any]]] = []
         self._lock = threading.Lock()
-        self._failing: dict[str, Exception] = {}
+        self._disturbances: dict[str, Disturbance] = {}
+        self.remaining_milliseconds = 10_000
+        """What the functions are told they have left."""
 
     def deploy(self, name: str, folder: str, **environment: str) -> None:
         spec = importlib.util.spec_from_file_location(f"deployed_{name}", ROOT / "functions" / folder / "app.py")
@@ -118,9 +136,12 @@ class Functions:
     def configure(self, name: str, **environment: str) -> None:
         self._modules[arn(name)].__dict__["os"].environ.update(environment)
 
-    def fail_next(self, name: str, error: Exception) -> None:
-        """Let the next invocation of a function die of this, after it has done its work."""
-        self._failing[arn(name)] = error
+    def disturb(self, name: str, disturbance: Disturbance | None) -> None:
+        """Let this happen around every invocation of a function from now on; None: nothing any more."""
+        if disturbance is None:
+            self._disturbances.pop(arn(name), None)
+        else:
+            self._disturbances[arn(name)] = disturbance
 
     def invoke(self, function_name: str, body: str) -> tuple[str, bool]:
         """Answer as Lambda does: the payload, and whether it is an error."""
@@ -132,13 +153,17 @@ class Functions:
             memory_limit_in_mb=512,
             invoked_function_arn=function_name,
             aws_request_id="request",
-            get_remaining_time_in_millis=lambda: 10_000,
+            get_remaining_time_in_millis=lambda: self.remaining_milliseconds,
         )
+
+        def work() -> Any:
+            return self._modules[function_name].handler(event, context)
+
+        disturbance = self._disturbances.get(function_name)
         try:
-            answer = self._modules[function_name].handler(event, context)
-            if function_name in self._failing:
-                raise self._failing.pop(function_name)  # noqa: TRY301 (dying is the point)
-            return json.dumps(answer), False
+            return json.dumps(work() if disturbance is None else disturbance(event, work)), False
+        except Killed as error:
+            return json.dumps({"errorMessage": str(error), "errorType": error.error_type}), True
         except Exception as error:  # noqa: BLE001 (whatever a handler raises is what Lambda reports)
             trace = traceback.format_tb(error.__traceback__)
             return json.dumps(
@@ -147,6 +172,10 @@ class Functions:
 
     def count(self, name: str) -> int:
         return sum(invoked == name for invoked, _ in self.invocations)
+
+    def attempts(self, account_id: str) -> int:
+        """How often somebody was sent to look at an account."""
+        return sum(event.get("account_id") == account_id for _, event in self.invocations)
 
 
 @dataclass
@@ -158,6 +187,8 @@ class Desk:
     functions: Functions
     waits: list[float] = field(default_factory=list)
     """What the state machine waited before each retry."""
+    in_the_next_wait: Callable[[], None] | None = None
+    """What happens, once, while the state machine waits to try again."""
     machine_arn: str = ""
     topic_arn: str = ""
     mailbox_url: str = ""
@@ -228,6 +259,13 @@ class Desk:
 
     # -- what happens ------------------------------------------------------------------------------------------
 
+    def wait(self, seconds: float) -> None:
+        """Wait as the state machine does: it is written down instead."""
+        self.waits.append(seconds)
+        happens, self.in_the_next_wait = self.in_the_next_wait, None
+        if happens is not None:
+            happens()
+
     def run(self, given: Mapping[str, str]) -> Execution:
         """Start an execution with this input and wait for its end."""
         return self.finished(self.start(given))
@@ -263,7 +301,12 @@ class Desk:
 
     def messages(self) -> list[dict[str, Any]]:
         """Everything the topic delivered to the mailbox since the last look."""
-        received = boto3.client("sqs").receive_message(
+        sqs = boto3.client("sqs")
+        found: list[dict[str, Any]] = []
+        while received := sqs.receive_message(
             QueueUrl=self.mailbox_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
-        )
-        return [json.loads(message["Body"]) for message in received.get("Messages", [])]
+        ).get("Messages", []):
+            for message in received:
+                sqs.delete_message(QueueUrl=self.mailbox_url, ReceiptHandle=message["ReceiptHandle"])
+                found.append(json.loads(message["Body"]))
+        return found

@@ -178,21 +178,6 @@ def test_an_account_whose_venue_is_not_deployed_is_reported_all_the_same(desk: D
     assert "is dydx among the stack's Venues?" in failure["message"]
 
 
-def test_a_compare_that_dies_at_the_end_is_tried_again_to_the_same_row_and_the_same_alert(desk: Desk) -> None:
-    desk.open_coinbase("cb-main", {"BTC": "0.5"}, book={"BTC": "1"})
-    desk.functions.fail_next("compare", RuntimeError("the power went"))
-
-    done = desk.run(SCHEDULED)
-
-    assert (done.status, done.failed_attempts()) == ("SUCCEEDED", ["RuntimeError"])
-    assert desk.functions.count("compare") == 2
-    assert len(desk.rows.query("ACCOUNT#cb-main", prefix="REPORT#")) == 1
-    # At least once to the topic, once to a person: who has seen the id drops the second.
-    sent = [json.loads(envelope["Message"])["alert_id"] for envelope in desk.messages()]
-    assert len(sent) == 2
-    assert len(set(sent)) == 1
-
-
 def test_an_account_row_nobody_can_read_is_reported_and_stops_nobody_else(desk: Desk) -> None:
     desk.open_coinbase("cb-main", {"BTC": "1"}, book={"BTC": "1"})
     desk.rows.put({"pk": "ACCOUNTS", "sk": "ACCOUNT#kraken-main", "account": '{"venue": "kraken"}'})

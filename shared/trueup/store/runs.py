@@ -17,6 +17,8 @@ UNREADABLE = "unreadable"
 """Stands for the venue of an account whose row nobody can read: it is reported all the same."""
 PRICES_FAILURE = "PRICES"
 """In capitals, which no account id can be."""
+_WITHOUT_CAUSE = {"States.Timeout": "no answer came in the time the state machine allows; see the function's log"}
+"""Step Functions gives no cause for what it ends itself."""
 MAX_MESSAGE = 2000
 """Characters kept of a failure's message: a report holds one for each account."""
 
@@ -117,7 +119,8 @@ def _failure(name: str, written: str) -> Failure:
     """Read what a Catch was given: the error's name, and the message inside a Lambda's error or the engine's words."""
     try:
         caught = json.loads(written)
-        error, cause = str(caught["Error"]), str(caught.get("Cause") or "no cause was given")
+        error = str(caught["Error"])
+        cause = str(caught.get("Cause") or _WITHOUT_CAUSE.get(error, "no cause was given"))
     except (ValueError, KeyError, TypeError, AttributeError):
         return Failure(name, "Unknown", "what failed was not written down properly")
     try:

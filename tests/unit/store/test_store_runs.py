@@ -104,11 +104,11 @@ def test_failures_are_found_by_account_with_the_message_inside_the_lambdas_error
 ) -> None:
     cause = json.dumps({"errorMessage": "account cb-main at coinbase: 401", "errorType": "VenueAuthFailed"})
     written_by_the_state_machine(stores[0], "cb-main", "VenueAuthFailed", cause)
-    written_by_the_state_machine(stores[0], "prices", "States.Timeout", "")
+    written_by_the_state_machine(stores[0], "prices", "States.Runtime", "")
     written_by_the_state_machine(stores[0], "cb-main", "VenueUnavailable", "another run's", "20261122T120500Z")
     assert runs.failures(RUN_ID) == {
         "cb-main": Failure("cb-main", "VenueAuthFailed", "account cb-main at coinbase: 401"),
-        "prices": Failure("prices", "States.Timeout", "no cause was given"),
+        "prices": Failure("prices", "States.Runtime", "no cause was given"),
     }
 
 
@@ -128,7 +128,8 @@ def test_a_failure_nobody_can_read_is_still_a_failure(runs: Runs, stores: tuple[
 
 def test_a_timeout_has_no_cause_and_is_told_all_the_same(runs: Runs, stores: tuple[Rows, Objects]) -> None:
     stores[0].put({"pk": f"RUN#{RUN_ID}", "sk": "FAILURE#cb-main", "failure": '{"Error": "States.Timeout"}'})
-    assert runs.failures(RUN_ID)["cb-main"] == Failure("cb-main", "States.Timeout", "no cause was given")
+    said = "no answer came in the time the state machine allows; see the function's log"
+    assert runs.failures(RUN_ID)["cb-main"] == Failure("cb-main", "States.Timeout", said)
 
 
 def test_a_message_is_kept_short_and_can_always_be_written(runs: Runs, stores: tuple[Rows, Objects]) -> None:

@@ -1,0 +1,193 @@
+"""Compare may die anywhere: what is stored and what is said is what an undisturbed run stores and says."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.workflow.desk import BUCKET, TABLE, Desk, Execution, Operator, arn
+from tests.workflow.power import Power
+from trueup.store import keys
+from trueup.store.audit import GENESIS, chain_hash
+
+EARLIER = {"scheduled_time": "2026-11-22T11:55:00Z"}
+RUN = "20261122T120000Z"
+SCHEDULED = {"scheduled_time": "2026-11-22T12:00:00Z"}
+ACCOUNTS = ("cb-fine", "cb-long", "cb-short")
+WRITES = ["PutObject", *["TransactWriteItems"] * 3, *["Publish"] * 2, "PutItem"]
+"""The report, a row for each account, what is to be said, and the run's end."""
+
+Rows = dict[tuple[str, str], dict[str, Any]]
+
+
+@dataclass
+class Books:
+    """Everything one run left: rows, objects, and alerts by their id."""
+
+    rows: Rows
+    objects: dict[str, Any]
+    alerts: dict[str, dict[str, Any]]
+
+
+@dataclass
+class Bench:
+    """One run, planned and read once; compared again and again from there."""
+
+    desk: Desk
+    planned: Rows = field(default_factory=dict)
+    evidence: frozenset[str] = frozenset()
+    first_minute: int = 0
+    attempts: int = 0
+
+    def now(self) -> datetime:
+        """Each attempt of Compare has a minute of its own: a report made again would not be the same."""
+        return datetime(2026, 11, 22, 12, self.first_minute + self.attempts, tzinfo=UTC) - timedelta(minutes=1)
+
+    def compare(self, power: Power, *, first_minute: int = 1) -> tuple[Execution, Books]:
+        """Run from what was planned and read, with Compare under this power; return what was left."""
+        self.first_minute, self.attempts = first_minute, 0
+
+        def counted(event: dict[str, Any], work: Any) -> Any:
+            self.attempts += 1
+            return power(event, work)
+
+        if self.planned:
+            self._back_to_the_plan()
+        self.desk.functions.disturb("compare", counted)
+        done = self.desk.run(SCHEDULED)
+        power.off()
+        return done, self.books()
+
+    def books(self) -> Books:
+        messages = [json.loads(envelope["Message"]) for envelope in self.desk.messages()]
+        alerts: dict[str, dict[str, Any]] = {}
+        for message in messages:
+            assert alerts.setdefault(message["alert_id"], message) == message, "one id, two alerts"
+        rows = {place: {**row, "execution": "-"} for place, row in _rows(self.desk).items()}
+        return Books(rows, {key: self.desk.objects.get(key) for key in self.desk.objects.keys("runs/")}, alerts)
+
+    def remember_the_plan(self) -> None:
+        """Keep what is there before Compare begins, but for the claim: another execution is to take it."""
+        claim = keys.run(RUN)
+        self.planned = {place: row for place, row in _rows(self.desk).items() if place != claim}
+        self.evidence = frozenset(self.desk.objects.keys("runs/"))
+
+    def _back_to_the_plan(self) -> None:
+        for pk, sk in _rows(self.desk).keys() - self.planned.keys():
+            self.desk.rows.delete(pk, sk)
+        for row in self.planned.values():
+            self.desk.rows.put(row)
+        for key in set(self.desk.objects.keys("runs/")) - self.evidence:
+            boto3.client("s3").delete_object(Bucket=BUCKET, Key=key)
+
+
+def _rows(desk: Desk) -> Rows:
+    items = boto3.client("dynamodb").scan(TableName=TABLE, ConsistentRead=True)["Items"]
+    partitions = {item["pk"]["S"] for item in items}
+    return {(row["pk"], row["sk"]): row for pk in partitions for row in desk.rows.query(pk)}
+
+
+@pytest.fixture
+def bench(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """A run with one account that matches and two that do not, on top of an earlier one."""
+    desk.open_coinbase("cb-fine", {"BTC": "1"}, book={"BTC": "1"})
+    desk.open_coinbase("cb-short", {"BTC": "0.5"}, book={"BTC": "1"})
+    desk.open_coinbase("cb-long", {"ETH": "9"}, book={"ETH": "3"})
+    bench = Bench(desk)
+    monkeypatch.setattr("trueup.steps.compare.utc_now", bench.now)
+    desk.run(EARLIER)
+    desk.messages()
+
+    def remember(event: dict[str, Any], work: Any) -> Any:
+        bench.remember_the_plan()
+        return work()
+
+    desk.functions.disturb("compare", remember)
+    desk.run(SCHEDULED)
+    desk.messages()
+    # What was read stands, whoever looks again: nobody needs to.
+    for name in ("fetch-coinbase", "prices"):
+        desk.functions.disturb(name, lambda event, work: {})
+    return bench
+
+
+def test_wherever_compare_is_killed_the_retry_ends_as_if_it_had_not_been(bench: Bench) -> None:
+    counting = Power()
+    _, undisturbed = bench.compare(counting)
+    assert counting.attempts == [WRITES]
+    _, a_minute_later = bench.compare(Power(), first_minute=2)
+    assert len(undisturbed.alerts) == 2
+    assert undisturbed.alerts.keys() == a_minute_later.alerts.keys()
+    assert undisturbed.rows != a_minute_later.rows
+
+    for number in range(1, len(WRITES) + 1):
+        for too_late in (False, True):
+            power = Power(cut_at=number, too_late=too_late)
+            done, left = bench.compare(power)
+            place = f"killed {'after' if too_late else 'before'} write {number}, {WRITES[number - 1]}"
+            assert (done.status, done.failed_attempts()) == ("SUCCEEDED", ["Runtime.ExitError"]), place
+            # Only where nothing was frozen yet may the second attempt judge anew, by its own clock.
+            expected = a_minute_later if (number, too_late) == (1, False) else undisturbed
+            assert left == expected, place
+            assert len(power.attempts) == 2, place
+
+    for account_id in ACCOUNTS:
+        before, row = bench.desk.rows.query(keys.audit(account_id), prefix=keys.REPORT)
+        assert (before["seq"], before["prev"], row["seq"], row["prev"]) == (1, GENESIS, 2, before["hash"])
+        assert row["hash"] == chain_hash(row)
+
+
+def test_a_compare_that_hangs_and_lives_on_beside_its_retry_changes_nothing(bench: Bench) -> None:
+    _, undisturbed = bench.compare(Power())
+    _, a_minute_later = bench.compare(Power(), first_minute=2)
+    bench.desk.redefine(CompareTaskTimeoutSeconds="1")
+
+    for number, expected in ((1, a_minute_later), (4, undisturbed)):
+        slow = Power(cut_at=number, hold=True)
+        done, _ = bench.compare(slow)
+        assert (done.status, done.failed_attempts()) == ("SUCCEEDED", ["States.Timeout"])
+        slow.released.set()
+        assert slow.ended.acquire(timeout=10)
+        assert slow.ended.acquire(timeout=10)
+        left = bench.books()
+        assert (left.rows, left.objects) == (expected.rows, expected.objects), number
+        assert left.alerts.keys() == expected.alerts.keys(), "the slow one says the same again"
+
+
+def test_a_compare_that_dies_every_time_fails_the_run_and_says_what_stands(bench: Bench, operator: Operator) -> None:
+    """Nothing was frozen: there is no report, the alarm on failed executions speaks, and the id stays taken."""
+    done, left = bench.compare(Power(cut_at=1, kills=3))
+
+    assert (done.status, done.error) == ("FAILED", "Runtime.ExitError")
+    assert done.failed_attempts() == ["Runtime.ExitError"] * 3
+    assert left.alerts == {}
+    shown = operator("runs", "show", RUN)
+    assert (shown.code, shown.err) == (2, f"run {RUN}: failed, and has no report\n")
+    assert "failed" in operator("runs", "list", "--day", "2026-11-22").out
+
+    again = bench.desk.run({"run_id": RUN})
+    assert again.states_entered()[-1] == "AlreadyClaimed"
+    assert operator("runs", "show", RUN).code == 2
+
+
+def test_a_redrive_of_a_run_whose_compare_kept_dying_finishes_it(bench: Bench, operator: Operator) -> None:
+    """Step Functions' redrive goes on at the failed state with the same execution; no interpreter here can, so Compare
+    is asked as it would be."""
+    _, undisturbed = bench.compare(Power())
+    done, half = bench.compare(Power(cut_at=3, kills=3))
+    assert done.status == "FAILED"
+    assert half.alerts == {}
+    # What was frozen is shown, although the run never said so.
+    assert operator("runs", "show", RUN).code == 1
+    execution = bench.desk.rows.get(*keys.run(RUN))
+    assert execution is not None
+
+    payload, failed = bench.desk.functions.invoke(
+        arn("compare"), json.dumps({"run_id": RUN, "execution": execution["execution"]})
+    )
+
+    assert not failed, payload
+    assert bench.books() == undisturbed
