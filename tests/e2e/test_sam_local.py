@@ -94,7 +94,7 @@ def test_by_hand_it_works_while_the_way_is_open_and_not_after(desk: Path) -> Non
     with opened.stderr as said:
         assert any("Open for an hour" in line for line in said)
         while_open = run(by_hand, desk)
-        opened.send_signal(signal.SIGINT)
+        opened.send_signal(signal.SIGTERM)  # SIGINT is ignored by what a shell starts in the background
     assert opened.wait(timeout=60) == 130
     assert json.loads(while_open.stdout)["next"] == "fetch", while_open.stderr
     assert "next" not in run(by_hand, desk).stdout

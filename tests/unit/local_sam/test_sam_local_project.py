@@ -113,8 +113,9 @@ def test_the_layers_stand_where_the_template_says(names: Environments, tmp_path:
 
 
 def test_the_ports_opened_are_the_clouds_and_the_venues_on_this_machine_and_no_others() -> None:
-    urls = ["http://localhost:7001", "http://127.0.0.1:7002/x", "http://127.0.0.1", "https://api.coinbase.com", "USD"]
-    assert project.ports(CLOUD, urls) == {4566, 7001, 7002, 80}
+    here = ["http://localhost:7001", "http://127.0.0.1:7002/x", "http://127.0.0.1"]
+    elsewhere = ["https://api.coinbase.com", "http://192.0.2.1:7003", "USD"]
+    assert project.ports(CLOUD, [*here, *elsewhere]) == {4566, 7001, 7002, 80}
 
 
 @pytest.mark.parametrize("port", [8080, 9001])

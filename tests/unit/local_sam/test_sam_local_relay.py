@@ -3,13 +3,14 @@
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from local.sam import project
+from local.sam import pipe, project
 from local.sam import relay as relay_module
 from local.sam.errors import NotReady
 from local.sam.relay import Relay
@@ -73,6 +74,24 @@ def test_anything_else_reaches_nothing(venue: DydxSimulator, hello: str, monkeyp
     monkeypatch.setattr(relay_module, "HELLO_SECONDS", 0.1)
     with Relay("127.0.0.1", [venue.port]) as relay:
         assert ask(relay, hello) == b""
+
+
+def test_the_end_of_what_one_side_says_reaches_the_other_which_may_still_answer() -> None:
+    ours, one = socket.socketpair()
+    other, theirs = socket.socketpair()
+    for end in (ours, theirs):
+        end.settimeout(10)
+    joined = threading.Thread(target=pipe.join, args=(one, other))
+    joined.start()
+    ours.sendall(b"a whole request")
+    ours.shutdown(socket.SHUT_WR)
+    assert theirs.makefile("rb").read() == b"a whole request"
+    theirs.sendall(b"the answer")
+    theirs.close()
+    assert ours.makefile("rb").read() == b"the answer"
+    joined.join(timeout=10)
+    assert not joined.is_alive()
+    ours.close()
 
 
 def test_a_venue_that_is_gone_is_a_closed_connection() -> None:
