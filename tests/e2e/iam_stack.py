@@ -55,9 +55,10 @@ def real_template() -> dict[str, Any]:
 
 
 def allow_statements(role: str) -> dict[str, Statement]:
-    """Return what template.yaml allows a role, by Sid; nothing for a role it does not have."""
+    """Return what template.yaml allows a role, or roles by a policy, by Sid; nothing if it has no such thing."""
     properties = real_template()["Resources"].get(role, {"Properties": {"Policies": []}})["Properties"]
-    found = [it for policy in properties["Policies"] for it in policy["PolicyDocument"]["Statement"]]
+    policies = properties.get("Policies", [properties])
+    found = [it for policy in policies for it in policy["PolicyDocument"]["Statement"]]
     return {it["Sid"]: it for it in found if it["Effect"] == "Allow"}
 
 
@@ -123,8 +124,8 @@ class ProofStack:
 
     # -- deploying ---------------------------------------------------------------------------------------------
 
-    def deploy_whole(self) -> Deployment:
-        return self._deploy(real_template())
+    def deploy_whole(self, **parameters: str) -> Deployment:
+        return self._deploy(real_template(), **parameters)
 
     def deploy_without(self, role: str, sid: str, action: str | None = None) -> None:
         """Deploy template.yaml without one Allow statement of a role, or without one action of it."""
@@ -137,20 +138,22 @@ class ProofStack:
     def simulating_without(self, role: str, sid: str, action: str | None = None) -> Iterator[None]:
         """Take a statement, or one action of it, from the deployed role for as long as this lasts."""
         iam, name = self.client("iam"), self.deployment.resources[role]
-        [policy] = iam.list_role_policies(RoleName=name)["PolicyNames"]
-        whole = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+        policy, whole = self._policy_with(role, sid)
         changed = copy.deepcopy(whole)
-        assert _take_away(changed, sid, action), f"{role} has no {sid}"
-        iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(changed))
+        assert _take_away(changed, sid, action), f"{role} is not allowed {sid}"
+        if changed["Statement"]:
+            iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(changed))
+        else:
+            iam.delete_role_policy(RoleName=name, PolicyName=policy)
         try:
             yield
         finally:
             iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(whole))
 
-    def _deploy(self, changed: dict[str, Any]) -> Deployment:
+    def _deploy(self, changed: dict[str, Any], **parameters: str) -> Deployment:
         path = self._folder / "template.yaml"
         path.write_text(json.dumps(changed))  # JSON is YAML
-        return deploy.deploy(self.cloud, path, stack_name=STACK, parameters=self._parameters)
+        return deploy.deploy(self.cloud, path, stack_name=STACK, parameters={**self._parameters, **parameters})
 
     # -- what is deployed --------------------------------------------------------------------------------------
 
@@ -160,12 +163,19 @@ class ProofStack:
 
     def deployed_resources(self, role: str, sid: str) -> list[str]:
         """Return the resources of a deployed statement, a log stream for the end of a log group's `:*`."""
-        iam, name = self.client("iam"), self.deployment.resources[role]
-        [policy] = iam.list_role_policies(RoleName=name)["PolicyNames"]
-        document = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+        _, document = self._policy_with(role, sid)
         [found] = [it["Resource"] for it in document["Statement"] if it["Sid"] == sid]
         patterns = found if isinstance(found, list) else [found]
         return [re.sub(r"(:log-group:.*):\*$", r"\1:log-stream:2026/11/22/[$LATEST]1", it) for it in patterns]
+
+    def _policy_with(self, role: str, sid: str) -> tuple[str, dict[str, Any]]:
+        """Return name and document of the deployed role's policy that has a statement."""
+        iam, name = self.client("iam"), self.deployment.resources[role]
+        for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+            document: dict[str, Any] = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+            if sid in [it["Sid"] for it in document["Statement"]]:
+                return policy, document
+        raise AssertionError(f"the deployed {role} has no statement {sid}")
 
     def simulate(self, role: str, action: str, resource: str) -> bool:
         """Ask IAM whether the deployed role may do this. Right only for statements without conditions."""

@@ -13,6 +13,7 @@ from tests.iam.proofs import Proof, proven_by
 
 pytestmark = pytest.mark.slow
 
+SUBNETS = "FetchSubnetPolicy"
 LOG_ACTIONS = ("logs:CreateLogStream", "logs:PutLogEvents")
 AS_A_WHOLE: dict[str, tuple[str, list[str]]] = {"cb": ("OK", []), "dydx": ("CRITICAL", [])}
 """Status and reasons of both accounts when every right is there."""
@@ -128,7 +129,7 @@ OUTCOME: dict[str, Callable[[Run, str], None]] = {
 }
 
 
-@pytest.mark.parametrize(("role", "sid", "action"), each(Proof.SIMULATION))
+@pytest.mark.parametrize(("role", "sid", "action"), [it for it in each(Proof.SIMULATION) if it[0] != SUBNETS])
 def test_without_it_the_role_may_not_in_simulation(whole: ProofStack, role: str, sid: str, action: str | None) -> None:
     """For what the local cloud does by itself, where AWS uses the role: logs, traces, and what its services do."""
     statement = allow_statements(role)[sid]
@@ -151,6 +152,27 @@ def test_a_function_writes_to_its_own_log_and_no_other(whole: ProofStack) -> Non
     for role in logs:
         may = [name for name, [stream] in logs.items() for it in LOG_ACTIONS if whole.simulate(role, it, stream)]
         assert may == [role] * len(LOG_ACTIONS)
+
+
+def test_only_who_reads_venues_may_live_in_subnets_and_only_where_there_are_some(stack: ProofStack) -> None:
+    removed = [(sid, action) for name, sid, action in each(Proof.SIMULATION) if name == SUBNETS]
+    rights = [action for _, action in removed if action is not None]
+
+    def may(role: str) -> list[str]:
+        return [action for action in rights if stack.simulate(role, action, "*")]
+
+    stack.deploy_whole()
+    assert [may(role) for role in OUTCOME] == [[]] * len(OUTCOME)
+    stack.deploy_whole(FetchSubnetIds="subnet-0123456789abcdef0", FetchSecurityGroupIds="sg-0123456789abcdef0")
+    try:
+        assert {role: may(role) for role in OUTCOME} == {
+            role: rights if role.startswith("Fetch") else [] for role in OUTCOME
+        }
+        for sid, action in removed:
+            with stack.simulating_without("FetchDydxRole", sid, action):
+                assert may("FetchDydxRole") == ([] if action is None else [it for it in rights if it != action])
+    finally:
+        stack.deploy_whole()
 
 
 def test_the_state_machine_may_invoke_what_it_invokes_and_nothing_else(whole: ProofStack) -> None:

@@ -49,6 +49,9 @@ PROOFS: dict[str, dict[str, tuple[Proof, ...]]] = {
         "OpenTable": (Proof.EVALUATION,),
         "OpenBooksAndSealEvidence": (Proof.EVALUATION,),
     },
+    "FetchSubnetPolicy": {
+        "LiveInSubnets": (Proof.SIMULATION,),
+    },
     "FetchPricesRole": {
         **_EVERY_FUNCTION,
         "KeepLastGoodPrices": _USED,
@@ -82,5 +85,5 @@ PROOFS: dict[str, dict[str, tuple[Proof, ...]]] = {
 
 
 def proven_by(proof: Proof) -> list[tuple[str, str]]:
-    """Return (role, Sid) of every statement that is proven this way."""
+    """Return (role or policy, Sid) of every statement that is proven this way."""
     return [(role, sid) for role, sids in PROOFS.items() for sid, proofs in sids.items() if proof in proofs]

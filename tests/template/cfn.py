@@ -14,6 +14,7 @@ DEFINITION = ROOT / "statemachine" / "reconcile.asl.yaml"
 FUNCTION = "AWS::Serverless::Function"
 LOG_GROUP = "AWS::Logs::LogGroup"
 ROLE = "AWS::IAM::Role"
+POLICY = "AWS::IAM::Policy"
 ALARM = "AWS::CloudWatch::Alarm"
 STATE_MACHINE = "AWS::Serverless::StateMachine"
 
@@ -58,8 +59,9 @@ def of_type(template: Mapping[str, Any], kind: str) -> dict[str, dict[str, Any]]
 
 
 def statements(role: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return what a role may do: every Allow statement of its policies."""
-    found = [it for policy in role["Policies"] for it in policy["PolicyDocument"]["Statement"]]
+    """Return what a role may do, or what a policy lets roles do: every Allow statement."""
+    policies = role.get("Policies", [role])
+    found = [it for policy in policies for it in policy["PolicyDocument"]["Statement"]]
     return [it for it in found if it["Effect"] == "Allow"]
 
 
