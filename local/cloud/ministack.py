@@ -17,7 +17,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -103,11 +103,13 @@ def start(
     *,
     port: int | None = None,
     wait_scale: float = 1.0,
+    environment: Mapping[str, str] | None = None,
     progress: Progress = _silent,
 ) -> LocalCloud:
     """Start a local cloud in the state folder `path` and return when it answers.
 
-    `port` None takes a free one. `wait_scale` multiplies the seconds of Wait states. `progress` is told, in words, what
+    `port` None takes a free one. `wait_scale` multiplies the seconds of Wait states. `environment` is what ministack
+    and the functions see besides, or instead, such as an HTTP_PROXY between them. `progress` is told, in words, what
     is going on. Raises MinistackMissing, StateFolderForeign, StateFolderInUse, PortTaken, CloudNotReady.
     """
     _need_packages()
@@ -118,7 +120,7 @@ def start(
         instance = Instance(secrets.token_hex(8), os.getpid(), _usable_port(port))
         folder.record(instance)
         progress(f"Starting the local cloud on port {instance.port}")
-        return _launch(folder, instance, wait_scale)
+        return _launch(folder, instance, {**_environment(folder, instance, wait_scale), **(environment or {})})
     except BaseException:
         folder.release()
         raise
@@ -169,11 +171,11 @@ def interrupted_by_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _launch(folder: StateFolder, instance: Instance, wait_scale: float) -> LocalCloud:
+def _launch(folder: StateFolder, instance: Instance, environment: Mapping[str, str]) -> LocalCloud:
     with folder.log.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, *processes.mark(instance.token), "-m", "ministack"],
-            env=_environment(folder, instance, wait_scale),
+            env=environment,
             cwd=folder.work("home"),
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -2,7 +2,7 @@
 
 import importlib.util
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from local.cloud import ministack, state_folder
 from local.cloud.__main__ import main
 from local.cloud.errors import CloudNotRunning, MinistackMissing, PortTaken
+from local.cloud.state_folder import StateFolder
 
 
 @pytest.fixture(name="taken_port")
@@ -61,3 +62,32 @@ def test_nothing_of_the_callers_environment_reaches_the_cloud(tmp_path: Path, mo
     assert environment["AUTH"] == "true"
     assert environment["BIND_HOST"] == "127.0.0.1"
     folder.release()
+
+
+@pytest.fixture(name="environments")
+def _environments(monkeypatch: pytest.MonkeyPatch) -> list[Mapping[str, str]]:
+    """What each cloud would have been launched with."""
+    seen: list[Mapping[str, str]] = []
+
+    def launch(folder: StateFolder, _instance: object, environment: Mapping[str, str]) -> None:
+        seen.append(environment)
+        folder.release()
+
+    monkeypatch.setattr(ministack, "_launch", launch)
+    return seen
+
+
+def test_more_environment_reaches_the_cloud_and_wins_over_ours(
+    tmp_path: Path, environments: list[Mapping[str, str]]
+) -> None:
+    ministack.start(tmp_path, environment={"HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": ""})
+
+    assert (environments[0]["HTTP_PROXY"], environments[0]["NO_PROXY"]) == ("http://127.0.0.1:9", "")
+    assert environments[0]["AUTH"] == "true"
+
+
+def test_without_more_environment_no_proxy_is_used(tmp_path: Path, environments: list[Mapping[str, str]]) -> None:
+    ministack.start(tmp_path)
+
+    assert "HTTP_PROXY" not in environments[0]
+    assert environments[0]["NO_PROXY"] == "*"
