@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down sam-local sam-local-open test test-slow test-all agreement check lint types format template audit build lock clean bench bench-imports bench-cycle cost
+.PHONY: help run up down sam-local sam-local-open test test-slow test-all agreement soak check lint types format template audit build lock clean bench bench-imports bench-cycle cost
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ test-all: test test-slow ## all tests
 
 agreement: .venv/dev ## the rules against their naive twin on COUNT observations (default 3000), from SEED (default 1)
 	@$(BIN)/python -m tests.twin $(or $(COUNT),3000) --seed $(or $(SEED),1)
+
+soak: .venv/dev ## RUNS runs (default 400) while venues and AWS fail at random, judged against the truth, from SEED
+	@$(BIN)/python -m tests.soak --runs $(or $(RUNS),400) $(if $(SEED),--seed $(SEED))
 
 check: lint types template ## all checks that are not tests
 
