@@ -1,14 +1,17 @@
 """Compare may die anywhere: what is stored and what is said is what an undisturbed run stores and says."""
 
+import copy
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
 import pytest
+from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.models.dynamo_type import DynamoType
 
-from tests.workflow.desk import BUCKET, TABLE, Desk, Execution, Operator, arn
+from tests.workflow.desk import ACCOUNT, BUCKET, REGION, TABLE, Desk, Execution, Operator, arn
 from tests.workflow.power import Power
 from trueup.store import keys
 from trueup.store.audit import GENESIS, chain_hash
@@ -20,15 +23,14 @@ ACCOUNTS = ("cb-fine", "cb-long", "cb-short")
 WRITES = ["PutObject", *["TransactWriteItems"] * 3, *["Publish"] * 2, "PutItem"]
 """The report, a row for each account, what is to be said, and the run's end."""
 
-Rows = dict[tuple[str, str], dict[str, Any]]
-
 
 @dataclass
 class Books:
     """Everything one run left: rows, objects, and alerts by their id."""
 
-    rows: Rows
-    objects: dict[str, Any]
+    rows: dict[tuple[str, str], dict[str, Any]]
+    objects: dict[str, str]
+    """The hash of each by its key."""
     alerts: dict[str, dict[str, Any]]
 
 
@@ -37,8 +39,8 @@ class Bench:
     """One run, planned and read once; compared again and again from there."""
 
     desk: Desk
-    planned: Rows = field(default_factory=dict)
-    evidence: frozenset[str] = frozenset()
+    planned: Any = None
+    """The table as moto holds it."""
     first_minute: int = 0
     attempts: int = 0
 
@@ -54,7 +56,7 @@ class Bench:
             self.attempts += 1
             return power(event, work)
 
-        if self.planned:
+        if self.planned is not None:
             self._back_to_the_plan()
         self.desk.functions.disturb("compare", counted)
         done = self.desk.run(SCHEDULED)
@@ -66,28 +68,28 @@ class Bench:
         alerts: dict[str, dict[str, Any]] = {}
         for message in messages:
             assert alerts.setdefault(message["alert_id"], message) == message, "one id, two alerts"
-        rows = {place: {**row, "execution": "-"} for place, row in _rows(self.desk).items()}
-        return Books(rows, {key: self.desk.objects.get(key) for key in self.desk.objects.keys("runs/")}, alerts)
+        found = boto3.client("dynamodb").scan(TableName=TABLE, ConsistentRead=True)["Items"]
+        rows = [item | {"execution": {"S": "-"}} for item in found]
+        contents = boto3.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]
+        return Books(
+            rows={(row["pk"]["S"], row["sk"]["S"]): row for row in rows},
+            objects={found["Key"]: found["ETag"] for found in contents},
+            alerts=alerts,
+        )
 
     def remember_the_plan(self) -> None:
         """Keep what is there before Compare begins, but for the claim: another execution is to take it."""
-        claim = keys.run(RUN)
-        self.planned = {place: row for place, row in _rows(self.desk).items() if place != claim}
-        self.evidence = frozenset(self.desk.objects.keys("runs/"))
+        self.planned = copy.deepcopy(_table().items)
+        pk, sk = keys.run(RUN)
+        del self.planned[DynamoType({"S": pk})][DynamoType({"S": sk})]
 
     def _back_to_the_plan(self) -> None:
-        for pk, sk in _rows(self.desk).keys() - self.planned.keys():
-            self.desk.rows.delete(pk, sk)
-        for row in self.planned.values():
-            self.desk.rows.put(row)
-        for key in set(self.desk.objects.keys("runs/")) - self.evidence:
-            boto3.client("s3").delete_object(Bucket=BUCKET, Key=key)
+        _table().items = copy.deepcopy(self.planned)
+        boto3.client("s3").delete_object(Bucket=BUCKET, Key=keys.report_object(RUN))
 
 
-def _rows(desk: Desk) -> Rows:
-    items = boto3.client("dynamodb").scan(TableName=TABLE, ConsistentRead=True)["Items"]
-    partitions = {item["pk"]["S"] for item in items}
-    return {(row["pk"], row["sk"]): row for pk in partitions for row in desk.rows.query(pk)}
+def _table() -> Any:
+    return dynamodb_backends[ACCOUNT][REGION].tables[TABLE]
 
 
 @pytest.fixture
