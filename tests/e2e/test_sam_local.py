@@ -59,6 +59,8 @@ def _desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
     finally:
         run("trueup down", folder)
+        for others_code in ("build", "cache"):  # nothing of ours to look at afterwards
+            shutil.rmtree(folder / ".trueup" / "sam-local" / others_code, ignore_errors=True)
 
 
 def test_each_function_answers_in_docker_as_in_the_cloud(desk: Path) -> None:
