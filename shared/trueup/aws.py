@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from functools import cache, wraps
+from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 import boto3
@@ -20,7 +20,6 @@ _CONFIG = Config(
     retries={"mode": "standard", "max_attempts": 3},
     max_pool_connections=AT_ONCE,
 )
-_making = threading.Lock()
 
 _TRANSIENT = {
     "ConditionalRequestConflict",
@@ -48,11 +47,30 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-@cache
-def client(service: str) -> Any:
-    """Return the client of an AWS service. Raises ConfigInvalid for an endpoint elsewhere in the clear."""
-    with _making:  # clients may be used by many threads at once, but not made
-        made = boto3.client(service, config=_CONFIG)  # type: ignore[call-overload]  # the service's name is not literal
+class _Clients:
+    """Clients by service, each made once, however many threads ask for it first."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Any] = {}
+        self._making = threading.Lock()
+
+    def __call__(self, service: str) -> Any:
+        """Return the client of an AWS service. Raises ConfigInvalid for an endpoint elsewhere in the clear."""
+        with self._making:  # clients may be used by many threads at once, but not made
+            if service not in self._made:
+                self._made[service] = _make(service)
+            return self._made[service]
+
+    def cache_clear(self) -> None:
+        """Forget all clients: the next ones are of another session."""
+        self._made.clear()
+
+
+client = _Clients()
+
+
+def _make(service: str) -> Any:
+    made = boto3.client(service, config=_CONFIG)  # type: ignore[call-overload]  # the service's name is not literal
     try:
         check_base_url(made.meta.endpoint_url)
     except ValueError as error:
