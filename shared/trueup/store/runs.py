@@ -49,13 +49,15 @@ class Runs:
     def claim(self, run_id: str, execution: str, started_at: datetime, state: str = "running") -> bool:
         """Take a run for an execution; False when another execution has it. `state` is `running` or `disabled`.
 
-        An execution that already has it takes it again: Plan may be retried after it wrote and before it answered.
+        An execution that already has it takes it again: Plan may be retried after it wrote and before it answered. Not
+        once the run has ended, though: AWS may carry a claim out long after its client gave up and asked again.
         """
-        return self._put(run_id, execution, started_at, {"state": state}, "absent_or_equals")
+        fields = {"state": state, "claimed_by": execution}  # what `finish` writes has no `claimed_by`
+        return self._put(run_id, execution, started_at, fields, Condition("absent_or_equals", "claimed_by", execution))
 
     def finish(self, run_id: str, execution: str, started_at: datetime, outcome: Mapping[str, Any]) -> bool:
         """Write down how a run ended; False when the run is another execution's."""
-        return self._put(run_id, execution, started_at, outcome, "equals")
+        return self._put(run_id, execution, started_at, outcome, Condition("equals", "execution", execution))
 
     def get(self, run_id: str) -> dict[str, Any] | None:
         """Return the row of a run."""
@@ -100,7 +102,7 @@ class Runs:
         return found
 
     def _put(
-        self, run_id: str, execution: str, started_at: datetime, fields: Mapping[str, Any], condition: Any
+        self, run_id: str, execution: str, started_at: datetime, fields: Mapping[str, Any], condition: Condition
     ) -> bool:
         pk, sk = keys.run(run_id)
         row = {
@@ -112,7 +114,7 @@ class Runs:
             "expires_at": self.expires_at(started_at),
             **fields,
         }
-        return self._rows.put(row, Condition(condition, "execution", execution))
+        return self._rows.put(row, condition)
 
 
 def _failure(name: str, written: str) -> Failure:

@@ -36,6 +36,16 @@ def test_the_execution_that_has_a_run_may_claim_it_again(runs: Runs) -> None:
     assert runs.claim(RUN_ID, "execution-1", NOON)
 
 
+def test_a_claim_that_arrives_after_the_run_has_ended_does_not_open_it_again(runs: Runs) -> None:
+    runs.claim(RUN_ID, "execution-1", NOON)
+    runs.finish(RUN_ID, "execution-1", NOON, {"state": "finished", "seal": "abc"})
+
+    assert not runs.claim(RUN_ID, "execution-1", NOON)
+    found = runs.get(RUN_ID)
+    assert found is not None
+    assert (found["state"], found["seal"]) == ("finished", "abc")
+
+
 def test_different_runs_do_not_hinder_each_other(runs: Runs) -> None:
     assert runs.claim(RUN_ID, "execution-1", NOON)
     assert runs.claim("20261122T120500Z", "execution-2", NOON)
