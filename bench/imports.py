@@ -25,23 +25,30 @@ TWIN = "on ccxt"
 # -I and -S: no site-packages but those named, as in Lambda. -B: nothing is left behind for the next process.
 _CHILD = """
 import sys, time
-sys.path[:0] = sys.argv[2:]
+adapter, clients, *sys.path[:0] = sys.argv[1:]
 begun = time.process_time()
 import app
-if sys.argv[1]:
+if adapter:
     from trueup.venues.registry import load
-    load(sys.argv[1])
+    load(adapter)
+if clients:
+    from trueup.aws import client
+    for service in clients.split(","):
+        client(service)
 print(time.process_time() - begun)
 """
+
+_ENVIRONMENT = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One thing to import: a handler's folder, and an adapter the first event loads (none where it is empty)."""
+    """One thing to import: a handler's folder, and what the first event needs beyond it: an adapter, AWS clients."""
 
     name: str
     handler: Path
     adapter: str = ""
+    clients: str = ""
 
 
 SIDES = (
@@ -52,10 +59,11 @@ SIDES = (
 )
 
 
-def import_seconds(python: Path, packages: Path, side: Side) -> Seconds:
+def import_seconds(python: Path, packages: Sequence[Path], side: Side) -> Seconds:
     """Import one side in a fresh process. Raises CalledProcessError, with what the process said."""
-    command = [str(python), "-I", "-S", "-B", "-c", _CHILD, side.adapter, str(side.handler), str(packages)]
-    done = subprocess.run(command, capture_output=True, text=True, env={}, cwd=ROOT, check=False)
+    command = [str(python), "-I", "-S", "-B", "-c", _CHILD, side.adapter, side.clients]
+    folders = [str(side.handler), *map(str, packages)]
+    done = subprocess.run(command + folders, capture_output=True, text=True, env=_ENVIRONMENT, cwd=ROOT, check=False)
     if done.returncode != 0:
         print(done.stderr, file=sys.stderr)
         done.check_returncode()
@@ -65,7 +73,7 @@ def import_seconds(python: Path, packages: Path, side: Side) -> Seconds:
 def measure(python: Path, packages: Path, sides: Sequence[Side], rounds: int) -> dict[str, list[Seconds]]:
     """Measure all sides in turns, after one round that only warms the disk's cache."""
     measures: dict[str, Callable[[], Seconds]] = {
-        side.name: partial(import_seconds, python, packages, side) for side in sides
+        side.name: partial(import_seconds, python, [packages], side) for side in sides
     }
     take_turns(measures, 1)
     return take_turns(measures, rounds)

@@ -1,0 +1,57 @@
+"""What the bill depends on in template.yaml, read from it, so that a change there changes the reckoning."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local.cloud.template import FUNCTION, STATE_MACHINE, of_type, read
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Sizes in MB, times in seconds and days."""
+
+    memory: Mapping[str, int]
+    """By the function's own name: plan, prices, fetch-coinbase, fetch-dydx, compare."""
+    log_groups: int
+    alarms: int
+    logs_all_events: bool
+    """Whether the state machine logs every event, or only what went wrong."""
+    traced: bool
+    retention_days: int
+    log_retention_days: int
+    execution_seconds: Mapping[int, int]
+    """How long a run may take, by interval."""
+
+
+def facts(path: Path = ROOT / "template.yaml") -> Facts:
+    """Read the template. Raises KeyError when it no longer has what is looked for."""
+    template = read(path)
+    defaults = template["Globals"]["Function"]
+    (machine,) = of_type(template, STATE_MACHINE).values()
+    return Facts(
+        memory={
+            _name(properties): int(properties.get("MemorySize", defaults["MemorySize"]))
+            for properties in of_type(template, FUNCTION).values()
+        },
+        log_groups=len(of_type(template, "AWS::Logs::LogGroup")),
+        alarms=len(of_type(template, "AWS::CloudWatch::Alarm")),
+        logs_all_events=machine["Logging"]["Level"] == "ALL",
+        traced=bool(machine["Tracing"]["Enabled"]),
+        retention_days=int(_default(template, "RetentionDays")),
+        log_retention_days=int(_default(template, "LogRetentionDays")),
+        execution_seconds={
+            int(interval): int(timing["Execution"]) for interval, timing in template["Mappings"]["Timing"].items()
+        },
+    )
+
+
+def _name(function: Mapping[str, Any]) -> str:
+    return str(function["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"])
+
+
+def _default(template: Mapping[str, Any], parameter: str) -> Any:
+    return template["Parameters"][parameter]["Default"]
