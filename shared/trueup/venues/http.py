@@ -33,10 +33,14 @@ from trueup.errors import (
 from trueup.venues.body import BadEncoding, Body, TooLarge
 from trueup.venues.connection import certificate_fault, pool, until
 from trueup.venues.refusals import PLAIN, Dialect, http_date, verdict_of_status
-from trueup.venues.words import json_or_none, shown, venue_words
+from trueup.venues.words import json_or_none, redacted, shown, venue_words
 
-MAX_BODY_BYTES = 8 * 1024 * 1024
+MAX_BODY_BYTES = 4 * 1024 * 1024
 """Default limit of one answer, counted after decompression: 250 Coinbase rows are about 150 KB."""
+MAX_READING_BYTES = 4 * MAX_BODY_BYTES
+"""Limit of all answers of one reading together, which are kept as evidence until its end."""
+MAX_VALUES = 250_000
+"""Limit of the values in one answer: a value of three bytes takes a hundred in memory. 250 Coinbase rows have 6,000."""
 CONNECT_SECONDS = 3.0
 MAX_WAITS = 3
 """How often one call waits out a venue's own Retry-After before the state machine is asked to."""
@@ -122,6 +126,7 @@ class VenueHttp:
         self._monotonic = monotonic
         self._sleep = sleep
         self._max_body = max_body_bytes
+        self._kept = 0
 
     def now(self) -> datetime:
         """Tell the time by our clock, in UTC."""
@@ -213,26 +218,30 @@ class VenueHttp:
 
     def _take(self, path: str, target: str, response: urllib3.BaseHTTPResponse, secrets: tuple[bytes, ...]) -> _Raw:
         """Read the body, bounded in bytes and in time, and keep it whatever becomes of it."""
-        body = Body(response.headers.get("Content-Encoding", ""), self._max_body)
+        limit = min(self._max_body, max(0, MAX_READING_BYTES - self._kept))
+        body = Body(response.headers.get("Content-Encoding", ""), limit)
         complete = False
         try:
             while chunk := response.read1(_CHUNK, decode_content=False):
                 body.add(chunk)
             body.end()
+            if body.content.count(b",") >= MAX_VALUES:
+                raise VenueResponseInvalid(self.say(path, f"answered more than {MAX_VALUES} values, more than we read"))
             complete = True
         except TooLarge:
             raise VenueResponseInvalid(
-                self.say(path, f"answered more than {self._max_body} bytes, which is more than we read")
+                self.say(path, f"answered more than {limit} bytes, which is more than we read")
             ) from None
         except BadEncoding as error:
             raise VenueResponseInvalid(self.say(path, f"answered in {error}, which we did not ask for")) from None
         except (exceptions.ProtocolError, zlib.error):
             raise VenueUnavailable(self.say(path, "got an answer that was cut short")) from None
         finally:
-            # What could not be used is kept as far as it can explain itself.
-            content = bytes(body.content) if complete else bytes(body.content[:_CHUNK])
-            for secret in secrets:
-                content = content.replace(secret, b"[redacted]")
+            content = redacted(body.content, secrets)
+            if not complete:
+                # What could not be used is kept as far as it can explain itself.
+                content = content[:_CHUNK]
+            self._kept += len(content)
             self.answers.append(
                 Answer(target, response.status, self._clock(), content.decode("utf-8", "replace"), complete)
             )
@@ -299,6 +308,9 @@ class VenueHttp:
 
 
 def _secrets(headers: Mapping[str, str]) -> tuple[bytes, ...]:
-    """List what an echoing venue could send back to us: each value sent, and a token without its scheme."""
-    values = {part for value in headers.values() for part in (value, value.rpartition(" ")[2])}
+    """List what an echoing venue could send back to us: each value sent, a token without its scheme, and its parts."""
+    values = set()
+    for value in headers.values():
+        token = value.rpartition(" ")[2]
+        values |= {value, token, *token.split(".")}
     return tuple(value.encode() for value in sorted(values, key=len, reverse=True) if len(value) >= 8)

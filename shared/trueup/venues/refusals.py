@@ -35,9 +35,9 @@ def http_date(text: str) -> datetime | None:
     """Read a date as HTTP writes it, in UTC. None when it is none."""
     try:
         date = parsedate_to_datetime(text)
-    except ValueError:
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return (date if date.tzinfo else date.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _no_verdict(status: int, body: Any) -> Verdict | None:

@@ -15,6 +15,18 @@ def shown(text: str) -> str:
     return text if len(text) <= WORDS else text[: WORDS - 1] + "…"
 
 
+def redacted(content: bytes | bytearray, secrets: tuple[bytes, ...]) -> bytes:
+    """Take out of a body every secret in it, longest first; also the beginning of one which the body's end cuts off."""
+    content = bytes(content)
+    for secret in secrets:
+        content = content.replace(secret, b"[redacted]")
+        for length in range(min(len(secret), len(content)), 7, -1):
+            if content.endswith(secret[:length]):
+                content = content[:-length] + b"[redacted]"
+                break
+    return content
+
+
 def venue_words(content: bytes) -> str:
     """Say what the venue said: its message fields, or the text of its page."""
     body = json_or_none(content)
