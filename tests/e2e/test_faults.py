@@ -31,7 +31,7 @@ def run(desk: SmallDesk, request: pytest.FixtureRequest) -> tuple[dict[str, str]
     """A scheduled moment of this test's own: the input, and the run's id."""
     desk.coinbase.faults.clear()
     desk.dydx.faults.clear()
-    names = [item.name for item in request.session.items if item.module is request.module]
+    names = [item.name for item in request.session.items if item.path == request.path]
     minute = names.index(request.node.name)
     return {"scheduled_time": f"2026-11-22T10:{minute:02}:00Z"}, f"20261122T10{minute:02}00Z"
 

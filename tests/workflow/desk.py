@@ -279,7 +279,7 @@ class Desk:
 
     def finished(self, execution: str) -> Execution:
         """Wait for an execution's end. Asked of moto directly: answering through AWS's wire costs more than the run."""
-        running = stepfunctions_parser_backends[ACCOUNT][REGION].describe_execution(execution_arn=execution)
+        running: Any = stepfunctions_parser_backends[ACCOUNT][REGION].describe_execution(execution_arn=execution)
         pause = threading.Event()
         while (described := running.to_describe_output())["status"] == "RUNNING":
             pause.wait(0.01)

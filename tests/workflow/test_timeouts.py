@@ -1,5 +1,6 @@
 """Whatever hangs is cut off by the next clock outside it: request, function, task, execution."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -60,16 +61,16 @@ def test_a_request_ends_after_its_own_timeout(desk_with_two: Desk) -> None:
 
 
 def test_a_request_ends_before_its_function_would_be_killed(desk_with_two: Desk) -> None:
-    """1.7 s are left, 1.5 of which are kept back for saying what happened."""
+    """2.3 s are left, 1.5 of which are kept back for saying what happened; a request could take 1 s by itself."""
     desk_with_two.redefine(MaxRetries="0")
-    desk_with_two.functions.remaining_milliseconds = 1_700
+    desk_with_two.functions.remaining_milliseconds = 2_300
     desk_with_two.coinbase.fail(desk_with_two.key_names["cb-main"], faults.hang())
 
     desk_with_two.run(SCHEDULED)
 
     error, message = failure_of(desk_with_two, "cb-main")
     assert error == "VenueUnavailable"
-    assert message.endswith("got no whole answer within 0.2 s")
+    assert re.search(r"got no whole answer within 0\.[5-8]\d* s$", message), message
 
 
 KILLED = {
