@@ -7,6 +7,7 @@ from cfn import ROOT, TEMPLATE
 
 EXCEPTED = {
     "EvidenceBucket": {"CKV_AWS_18"},
+    "FetchSubnetPolicy": {"CKV_AWS_111"},
     "ScheduleDeadLetterQueue": {"CKV_AWS_27"},
     **{
         f"{name}Function": {"CKV_AWS_115", "CKV_AWS_116", "CKV_AWS_117", "CKV_AWS_173"}
