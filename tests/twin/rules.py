@@ -136,19 +136,17 @@ def lines_of_key(case: Document, books: list[Document], wallet: str, asset: str,
         references, rule = moved[n], found.rule
         agrees = bool(references) and found.outcome in ("exact", "within_tolerance")
         if found.outcome == "break":  # Rule 5
-            used = explaining(
-                terms, found.difference, totals[n] + unapplied[n], [item for item in alone[n] if item.young]
-            )
+            young = [item for item in alone[n] if item.young]
+            used = explaining(terms, found.difference, totals[n] + unapplied[n], young)
             if used is not None:
-                agrees = True
-                items, rest, rule = used
-                references = references + [item.reference for item in items]
-                found.outcome, found.kind, found.severity = "within_tolerance" if rest else "exact", None, "OK"
-                rule = rule if rest else None
+                agrees, references = True, references + [item.reference for item in used]
+                if plainly.outcome != "break":  # nothing to explain: as if nothing were in flight
+                    found, rule = plainly, plainly.rule
         extra: Document = {"severity_if_unexplained": None, "references": []}
         if agrees and plainly.outcome == "break":
             extra = {"severity_if_unexplained": plainly.severity, "references": sorted(filter(None, references))}
             found = SimpleNamespace(**{**vars(plainly), "outcome": "explained", "kind": None, "severity": "OK"})
+            rule = None
         stated = (total, *totals)
         lines.append(judged(wallet, asset, "total", stated, terms, found, totals[found.bound], rule) | extra)
     if venue and before and after and all(side.get("held") is not None for side in (venue, before, after)):  # Rule 6
@@ -173,8 +171,7 @@ def look(terms: Any, venue: list[Any], book: list[Any], whole: list[Any], *, hel
         outcome, rule = ("within_tolerance", rule) if same else ("in_motion", None)
     else:
         outcome = "break"
-        bounds = [0] if same else [0, 1]
-        judged_bounds = [kind_and_severity(terms, differences[n], venue[n], book[n], held) for n in bounds]
+        judged_bounds = [kind_and_severity(terms, differences[n], venue[n], book[n], held) for n in (0, 1)]
         kind, severity = max(judged_bounds, key=lambda found: SEVERITIES.index(found[1]))  # the first of equals: b0
     return SimpleNamespace(
         bound=near, difference=differences[near], rule=rule, outcome=outcome, kind=kind, severity=severity
@@ -200,19 +197,20 @@ def within(terms: Any, difference: Any, whole: Any) -> Document | None:
     return {"field": passed, "limit": plain(limit), "origin": origin, "cap_unchecked": unchecked}
 
 
-def explaining(terms: Any, difference: Any, whole: Any, items: list[Any]) -> tuple[list[Any], Any, Any] | None:
-    """Rule 5: the items that explain a difference, what rests, and the tolerance it is within."""
+def explaining(terms: Any, difference: Any, whole: Any, items: list[Any]) -> list[Any] | None:
+    """Rule 5: the items that explain a difference, of which no more than a tolerance rests."""
 
-    def tried(used: Any) -> tuple[list[Any], Any, Any]:
-        rest = difference - sum(item.effect for item in used)
-        return list(used), rest, within(terms, rest, whole + sum(item.effect for item in used if item.to_come))
+    def rest(used: Any) -> Any:
+        return difference - sum(item.effect for item in used)
 
-    if items and tried(items)[2]:
-        return tried(items)
+    def explains(used: Any) -> bool:
+        return within(terms, rest(used), whole + sum(item.effect for item in used if item.to_come)) is not None
+
+    if items and explains(items):
+        return items
     largest = sorted(items, key=lambda item: (-abs(item.effect), item.reference))[:12]
-    found = [tried(used) for size in (1, 2, 3) for used in combinations(largest, size)]
-    good = [one for one in found if one[2]]
-    return min(good, key=lambda one: (len(one[0]), abs(one[1]), sorted(i.reference for i in one[0])), default=None)
+    found = [list(used) for size in (1, 2, 3) for used in combinations(largest, size) if explains(used)]
+    return min(found, key=lambda used: (len(used), abs(rest(used)), sorted(i.reference for i in used)), default=None)
 
 
 def one_sided(item: Document, reduces: bool, case: Document) -> Any:

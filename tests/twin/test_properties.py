@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.twin.agreement import Document, product
-from tests.twin.generate import made
+from tests.twin.generate import decimals, made
 from trueup.domain.amounts import EXACT, plain
 from trueup.domain.documents import read_book, read_prices, read_snapshot
 from trueup.domain.policy import default_policy, read_policy
@@ -22,6 +22,9 @@ CASES = st.integers(0, 10**9).map(lambda seed: made(f"properties/{seed}"))
 AMOUNTS = st.builds(lambda digits, places: Decimal(digits).scaleb(-places), st.integers(1, 10**6), st.integers(0, 9))
 SIGNED = st.builds(lambda amount, sign: amount * sign, AMOUNTS, st.sampled_from((1, -1, 0)))
 HAIR = Decimal("1e-30")
+SEVERITIES = ("OK", "MINOR", "MAJOR", "CRITICAL")
+NOTHING = {"relative": "0", "quantity": "0", "value_floor": "0", "value_cap": "0"}
+"""A tolerance that lets nothing pass."""
 
 
 def one(
@@ -33,7 +36,9 @@ def one(
         return {"account_id": "a", "holdings": [{"wallet": "spot", "asset": "BTC", "total": f"{amount:f}"}], **more}
 
     now = "2026-11-22T12:00:00Z"
-    before, became = (side(amount, as_of=now, version="1", wallets=["spot"]) for amount in (book, after or book))
+    before, became = (
+        side(amount, as_of=now, version="1", wallets=["spot"]) for amount in (book, book if after is None else after)
+    )
     quotes = {"ETH": "1"} if price is None else {"BTC": f"{price:f}"}
     case = {
         "snapshot": side(venue, venue="coinbase", observed_at=now, wallets={"spot": "complete"}),
@@ -137,14 +142,66 @@ def test_swapping_the_two_readings_changes_no_outcome_and_no_severity(case: Docu
         )
 
 
+# -- one reading of the book, and two
+
+
+@CHECK
+@given(SIGNED, SIGNED)
+def test_with_one_reading_the_difference_is_venue_minus_book_and_exact_is_only_what_is_equal(
+    venue: Decimal, book: Decimal
+) -> None:
+    for at_venue in (venue, book):
+        line = one(at_venue, book)
+        assert line["difference"] == plain(at_venue - book)
+        assert line["worth"] == plain(abs(at_venue - book))
+        assert line["outcome"] in (("exact",) if at_venue == book else ("within_tolerance", "break"))
+
+
+NEAR = st.sampled_from(decimals("0 0 1 -1 0.00000001 1.05 1.2 0.95 100 100.1 99.9 105 -100 5000"))
+
+
+@settings(CHECK, max_examples=200)
+@given(SIGNED | NEAR, SIGNED | NEAR, SIGNED | NEAR | st.none())
+def test_two_readings_are_judged_as_the_nearer_alone_and_as_bad_as_the_worse_alone(
+    venue: Decimal, before: Decimal, after: Decimal | None
+) -> None:
+    after = 2 * venue - before if after is None else after  # as near as the other
+    assume(before != after)
+    line = one(venue, before, after=after)
+    first, second = one(venue, before), one(venue, after)
+    nearer = first if abs(venue - before) <= abs(venue - after) else second
+    for name in ("difference", "relative", "worth"):
+        assert line[name] == nearer[name]
+    if min(before, after) <= venue <= max(before, after) or nearer["outcome"] != "break":
+        assert (line["outcome"], line["kind"], line["severity"]) == ("in_motion", None, "OK")
+        return
+    assert line["outcome"] == "break"
+    tolerance = {"default": NOTHING | {"quantity": "1e-8"}}
+    alone = [one(venue, book, tolerance=tolerance) for book in (before, after)]
+    worst = max(alone, key=lambda found: SEVERITIES.index(found["severity"]))  # the first of two equally bad
+    assert (line["kind"], line["severity"]) == (worst["kind"], worst["severity"])
+
+
+@CHECK
+@given(CASES)
+def test_every_key_of_either_side_has_a_line_where_both_sides_can_be_read(case: Document) -> None:
+    said = product(case)
+    assume(said["status"] != "UNVERIFIED")
+    sides = (case["snapshot"], case["book"], case["book-after"])
+    wallets = {wallet for wallet, state in case["snapshot"]["wallets"].items() if state == "complete"}
+    wallets &= {*case["book"]["wallets"]} & {*case["book-after"]["wallets"]}
+    keys = {(item["wallet"], item["asset"]) for side in sides for item in side["holdings"] if item["wallet"] in wallets}
+    lines = {(line["wallet"], line["asset"]): line for line in said["lines"] if line["field"] == "total"}
+    in_flight = {(item["wallet"], item["asset"]) for side in sides for item in side["pending"]}
+    assert keys <= {key for key in lines if key[0] in wallets} <= keys | in_flight
+    assert not any(lines[key]["outcome"] == "unverified" for key in keys)
+
+
 # -- exactness at the limits: at it, and a hair beyond
 
 
 def passed(line: Document) -> Any:
     return (line["rule"] or {}).get("field")
-
-
-NOTHING = {"relative": "0", "quantity": "0", "value_floor": "0", "value_cap": "0"}
 
 
 @CHECK
@@ -297,6 +354,8 @@ def test_whatever_is_in_flight_no_line_says_more_than_its_outcome(case: Document
         assert (line["severity"] is None) == (outcome == "unverified") == (line["reason"] is not None)
         assert (line["severity"] in ("MINOR", "MAJOR", "CRITICAL")) == (outcome == "break")
         assert (line["severity_if_unexplained"] is not None) == (outcome == "explained")
+        if line["field"] == "held":
+            assert line["severity"] in ("OK", "MINOR")
         if line["references"]:
             assert outcome == "explained"
         if outcome in ("exact", "within_tolerance"):
