@@ -169,11 +169,13 @@ class Bill:
         )
 
     def fits(self, accounts: int, interval: int) -> bool:
-        """Tell whether a run over so many Coinbase accounts can end in time, one wave of fetches after the other."""
+        """Tell whether a run over so many Coinbase accounts can end in time: its waves of fetches, and its Compare."""
         waves = ceil(accounts / AT_ONCE)
-        taken = self._warm("plan") + waves * self._warm("fetch-coinbase") + self._warm("compare", accounts)
-        cold = self._cold("plan") + self._cold("fetch-coinbase") + self._cold("compare")
-        return taken + cold <= 1000 * self._facts.execution_seconds[interval]
+        compare = self._warm("compare", accounts) + self._cold("compare")
+        fetches = waves * self._warm("fetch-coinbase") + self._cold("fetch-coinbase")
+        whole = self._warm("plan") + self._cold("plan") + fetches + compare
+        limits = self._facts.execution_seconds[interval], self._facts.compare_seconds[interval]
+        return whole <= 1000 * limits[0] and compare <= 1000 * limits[1]
 
     def dollars(self, line: Line) -> Decimal:
         """Return what a line costs."""

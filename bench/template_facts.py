@@ -25,12 +25,15 @@ class Facts:
     log_retention_days: int
     execution_seconds: Mapping[int, int]
     """How long a run may take, by interval."""
+    compare_seconds: Mapping[int, int]
+    """How long Compare may take, by interval."""
 
 
 def facts(path: Path = ROOT / "template.yaml") -> Facts:
     """Read the template. Raises KeyError when it no longer has what is looked for."""
     template = read(path)
     defaults = template["Globals"]["Function"]
+    timing = {int(interval): times for interval, times in template["Mappings"]["Timing"].items()}
     (machine,) = of_type(template, STATE_MACHINE).values()
     return Facts(
         memory={
@@ -43,9 +46,8 @@ def facts(path: Path = ROOT / "template.yaml") -> Facts:
         traced=bool(machine["Tracing"]["Enabled"]),
         retention_days=int(_default(template, "RetentionDays")),
         log_retention_days=int(_default(template, "LogRetentionDays")),
-        execution_seconds={
-            int(interval): int(timing["Execution"]) for interval, timing in template["Mappings"]["Timing"].items()
-        },
+        execution_seconds={interval: int(times["Execution"]) for interval, times in timing.items()},
+        compare_seconds={interval: int(times["CompareLambda"]) for interval, times in timing.items()},
     )
 
 

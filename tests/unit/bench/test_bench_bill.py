@@ -50,6 +50,7 @@ FACTS = Facts(
     retention_days=30,
     log_retention_days=30,
     execution_seconds={60: 59, 300: 295},
+    compare_seconds={60: 5, 300: 26},
 )
 
 
@@ -118,12 +119,21 @@ def test_the_sum_is_the_sum_of_its_lines() -> None:
 
 @pytest.mark.parametrize(("accounts", "interval", "fits"), [(8, 60, True), (700, 60, False), (700, 300, True)])
 def test_more_accounts_than_waves_of_eight_have_time_for_do_not_fit(accounts: int, interval: int, fits: bool) -> None:
-    assert bill().fits(accounts, interval) is fits
+    patient = replace(FACTS, compare_seconds={60: 600, 300: 600})
+    assert bill(patient).fits(accounts, interval) is fits
+
+
+@pytest.mark.parametrize(("accounts", "fits"), [(2500, True), (2600, False)])
+def test_more_accounts_than_compare_has_time_for_do_not_fit(accounts: int, fits: bool) -> None:
+    # 200 + 300 milliseconds and 10 for each account, in 26 seconds
+    patient = replace(FACTS, execution_seconds={300: 6000})
+    assert bill(patient).fits(accounts, 300) is fits
 
 
 def test_what_the_bill_depends_on_is_read_from_the_template() -> None:
     known = facts()
     assert known.memory.keys() == {"plan", "prices", "fetch-coinbase", "fetch-dydx", "compare"}
     assert known.execution_seconds.keys() == {60, 120, 300, 600, 900, 1800, 3600}
+    assert known.compare_seconds.keys() == known.execution_seconds.keys()
     assert known.alarms >= 4
     assert known.log_groups == len(known.memory) + 1
