@@ -134,13 +134,12 @@ class Maker:
         listed: list[list[Document]] = [[], [], []]
         effect = between = Decimal(0)
         takes_part = self.one(0.3, 0.9, 1)
-        for _ in range(self.one(1, 1, 2, 3, 4, 5) if self.chance(0.96) else self.one(11, 12, 13, 15)):
+        if self.chance(0.05):
+            return self.crowd(wallet, asset)
+        for _ in range(self.one(1, 1, 2, 3, 4, 5)):
             quantity = self.one(*AMOUNTS) if self.chance(0.7) else self.near(self.one(gap, Decimal(1)), asset)
             sides = self.one((0,), (0,), (1, 2), (1, 2), (0, 1, 2), (0, 1, 2), (0, 1), (0, 2), (1,), (2,))
-            item = {
-                "wallet": wallet, "asset": asset, "quantity": self.written(quantity), "applied": self.chance(0.5),
-                "kind": "transfer", "reference": self.reference(), "since": self.since(),
-            }  # fmt: skip
+            item = self.item(wallet, asset, quantity)
             at_venue, in_book, in_book_after = self.one(True, False), self.one(True, False), None
             in_book_after = in_book if self.chance(0.8) else not in_book
             for side, applied in zip(range(3), (at_venue, in_book, in_book_after), strict=True):
@@ -156,6 +155,21 @@ class Maker:
                 if self.chance(0.7):
                     between += quantity * (in_book_after - in_book)
         return listed, effect, between
+
+    def crowd(self, wallet: str, asset: str) -> tuple[list[list[Document]], Decimal, Decimal]:
+        """Around twelve items of one side, of which up to four, more often the small ones, explain all there is."""
+        numbers = range(self.one(12, 13, 14, 15))
+        quantities = [Decimal(1000 + (number * number if self.chance(0.8) else 0)) for number in numbers]
+        listed = [self.item(wallet, asset, quantity) | {"applied": True} for quantity in quantities]
+        chosen = [self.random.randrange(self.one(3, 6, len(listed))) for _ in range(self.one(1, 2, 3, 3, 4))]
+        effect = sum((quantities[number] for number in {*chosen}), Decimal(0))
+        return [listed, [], []], effect, Decimal(0)
+
+    def item(self, wallet: str, asset: str, quantity: Decimal) -> Document:
+        return {
+            "wallet": wallet, "asset": asset, "quantity": self.written(quantity), "applied": self.chance(0.5),
+            "kind": "transfer", "reference": self.reference(), "since": self.since(),
+        }  # fmt: skip
 
     def reference(self) -> str | None:
         self.references += 1
@@ -204,6 +218,7 @@ class Maker:
         timing = {
             "stale_venue_seconds": (60, 120), "stale_book_seconds": (1, 900), "clock_skew_seconds": (1, 30, 60),
             "prices_max_age_seconds": (60, 3600, 7200),
+            "pending_max_age_seconds": (60, 7200, 604_800),
         }  # fmt: skip
         made = {"tolerance": self.scopes(tolerance, by_asset=True), "severity": self.scopes(severity, by_asset=True)}
         return made | ({"timing": self.scopes(timing, by_asset=False)} if self.chance(0.2) else {})

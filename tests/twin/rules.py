@@ -17,7 +17,6 @@ WALLET_REASONS = (
     "unreachable", "rate_limited", "auth_failed", "permission_denied", "geo_blocked", "maintenance", "bad_response",
 )  # fmt: skip
 EXACT = Context(prec=500, traps=[Inexact])
-DAY = 24 * 60 * 60
 DEFAULTS: dict[str, dict[str, Any]] = {
     "tolerance": {"relative": "0.001", "quantity": "1e-8", "value_floor": "1", "value_cap": "1000"},
     "severity": {
@@ -26,6 +25,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     },
     "timing": {
         "stale_venue_seconds": 120, "stale_book_seconds": 900, "clock_skew_seconds": 30, "prices_max_age_seconds": 3600,
+        "pending_max_age_seconds": 24 * 60 * 60,
     },
 }  # fmt: skip
 
@@ -216,7 +216,8 @@ def explaining(terms: Any, difference: Any, whole: Any, items: list[Any]) -> lis
 def one_sided(item: Document, reduces: bool, case: Document) -> Any:
     """Rule 5: an item of one side. What reduces d is what the book has not applied, whoever lists it."""
     quantity, since = Fraction(item["quantity"]), item.get("since")
-    young = since is not None and moment(case["snapshot"]["observed_at"]) - moment(since) < DAY
+    oldest = setting(case, "timing", "pending_max_age_seconds", None)[0]
+    young = since is not None and moment(case["snapshot"]["observed_at"]) - moment(since) < oldest
     effect = quantity if reduces else -quantity
     return SimpleNamespace(effect=effect, to_come=reduces, reference=item.get("reference") or "", young=young)
 
