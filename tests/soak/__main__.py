@@ -17,6 +17,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=400)
     parser.add_argument("--seed", type=int, help="the same seed plans the same rounds; drawn if not given")
     parser.add_argument("--folder", type=Path, default=Path(".trueup") / "soak", help="emptied at the beginning")
+    parser.add_argument("--give-up-after", type=int, default=5, help="violations")
     options = parser.parse_args()
     seed = secrets.randbelow(10_000) if options.seed is None else options.seed
     folder = options.folder.resolve()
@@ -24,7 +25,7 @@ def main() -> int:
     folder.mkdir(parents=True)
     _say(f"Seed {seed}")
     with interrupted_by_signals():
-        outcome = soak(seed, options.runs, folder, _say)
+        outcome = soak(seed, options.runs, folder, _say, give_up_after=options.give_up_after)
     _say(table(outcome))
     _say(f"Seed {seed}: {len(outcome.violations)} violations")
     return 1 if outcome.violations else 0

@@ -26,6 +26,8 @@ _HOW_OFTEN = (60, 14, 16, 7, 1.5, 1.5)
 _TIMES = ((1, 32), (2, 20), (4, 26), (8, 16), (16, 6))
 _HANG_MILLISECONDS = 5600
 """Longer than a client of ours waits for AWS (5 s)."""
+_LATE_MILLISECONDS = 9000
+"""Long enough for a run to have ended when AWS gets to what a client has given up."""
 
 # One of our clients asks four times before the function says StoreUnavailable, and a Lambda lives for 11 s: more than
 # a few hangs would only repeat the same timeout.
@@ -49,16 +51,18 @@ class AwsFault:
 
 @dataclass(frozen=True)
 class Kill:
-    """A function's process dies while AWS has this request of it, which AWS carries out all the same."""
+    """A function's process dies while AWS has this request of it, which AWS carries out all the same, or never."""
 
     function: str
     moment: str
     times: int
+    carried_out: bool
 
     def rule(self) -> dict[str, Any]:
         """The rule that holds the request for as long as killing takes."""
         _, match = MOMENTS[self.moment]
-        return {**match, "times": self.times, "latency": {"min": 300, "max": 300}}
+        lost = {} if self.carried_out else {"reset": True}
+        return {**match, "times": self.times, "latency": {"min": 300, "max": 300}, **lost}
 
 
 _PK = "Item.pk.S"
@@ -114,14 +118,23 @@ def random_fault(dice: random.Random) -> AwsFault:
         "answer lost": {"response": {"abort_bytes": 0}},
         "slow": {"latency": {"min": 100, "max": 700}},
         "hangs": {"timeout_ms": _HANG_MILLISECONDS},
-        "late": {"latency": {"min": _HANG_MILLISECONDS, "max": _HANG_MILLISECONDS}},
+        "late": {"latency": {"min": _LATE_MILLISECONDS, "max": _LATE_MILLISECONDS}},
     }
     if kind in ("hangs", "late"):
         times = min(times, _MOST_HANGS)
     return AwsFault(f"{service} {kind}", service, operation, times, effects[kind])
 
 
+def action_name(action: str) -> str:
+    """What microburst calls a fault, in our words; every length of a delay is one kind."""
+    kind, _, value = action.partition("+")[0].partition(":")
+    if kind == "latency":
+        return "late" if float(value.removesuffix("ms")) >= _HANG_MILLISECONDS else "slow"
+    return {"reset": "dropped", "response": "answer lost", "timeout": "hangs", "error": value}.get(kind, action)
+
+
 def random_kill(dice: random.Random) -> Kill:
     """Draw one kill."""
     moment = dice.choices(tuple(MOMENTS), [_FETCH_KILLED if "fetch" in moment else 1 for moment in MOMENTS])[0]
-    return Kill(MOMENTS[moment][0], moment, dice.choices((1, 2, 3), (75, 17, 8))[0])
+    times = dice.choices((1, 2, 3), (75, 17, 8))[0]
+    return Kill(MOMENTS[moment][0], moment, times, carried_out=dice.random() < 0.5)

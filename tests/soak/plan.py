@@ -11,7 +11,7 @@ from tests.soak.venue_faults import KINDS, OF_ACCOUNTS_ONLY
 
 CHANGES = ("venue loses a little", "venue loses much", "venue loses all of it", "venue turns round", "airdrop",
            "venue shows nothing", "book alone moves", "put right")  # fmt: skip
-_CHANGE_WEIGHTS = (14, 20, 10, 8, 10, 5, 12, 21)
+_CHANGE_WEIGHTS = (12, 15, 7, 6, 7, 4, 9, 40)
 
 PRICES, HEIGHT = "prices", "height"
 """Besides an account, what a venue fault can meet: the price list, and dYdX's height."""

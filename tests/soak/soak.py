@@ -8,12 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.soak.auditor import Auditor
+from tests.soak.aws_faults import action_name
 from tests.soak.conductor import Conductor, Round
 from tests.soak.plan import plan_round
 from tests.soak.verdict import Violation
 from tests.soak.world import World, world
 
-_FULL_CHECK_EVERY = 50
+_FULL_CHECK_EVERY = 20
 _TELL_EVERY_SECONDS = 20.0
 Say = Callable[[str], None]
 
@@ -45,6 +46,9 @@ def soak(seed: int, runs: int, folder: Path, say: Say, *, give_up_after: int = 5
                 found += auditor.check_everything()
             _count(outcome, happened)
             _write_down(folder, happened)
+            for execution in happened.executions:
+                if execution.status != "SUCCEEDED":
+                    say(f"round {number}: {execution.run_id} ended {execution.status} ({execution.error})")
             _tell(outcome, found, seed, happened, running, folder, say)
             number += 1
             if number % 10 == 0 or time.monotonic() - told > _TELL_EVERY_SECONDS:
@@ -63,7 +67,7 @@ def _count(outcome: Outcome, happened: Round) -> None:
     for (_, kind), times in happened.faulted.items():
         outcome.venue_faults[kind] += times
     for event in happened.fired:
-        outcome.aws_faults[f"{event['service']} {event['action']}"] += 1
+        outcome.aws_faults[f"{event['service']} {action_name(event['action'])}"] += 1
     for execution in happened.executions:
         outcome.errors.update(execution.failed_attempts)
     outcome.figures["trades while a run was on"] += happened.trades
