@@ -15,12 +15,14 @@ from cli.options import AsOf, Json, moment
 from cli.output import print_document, print_line, print_table
 from cli.tables import account_report_table, totals_line
 from trueup.domain.compare import compare, unverified
+from trueup.domain.correlate import Known, correlate, held_at_breaks
 from trueup.domain.documents import read_account, read_book, read_prices, read_snapshot
 from trueup.domain.models import Account, Book, Observation, PriceSet, Snapshot
 from trueup.domain.policy import Policy, default_policy, read_policy
 from trueup.domain.reading import SLUG, Malformed, canonical_json
 from trueup.domain.reasons import Reason
 from trueup.domain.report import AccountReport, account_report_document
+from trueup.venues.aliases import forms
 from trueup.venues.registry import VENUES, asked_wallets
 
 T = TypeVar("T")
@@ -236,7 +238,16 @@ def _compare(
     account: Account | None,
 ) -> AccountReport:
     asked = None if account is None else asked_wallets(account)
-    return compare(Observation(snapshot, book, after), policy, prices, asked=asked, base=BASE)
+    observation = Observation(snapshot, book, after)
+    report = compare(observation, policy, prices, asked=asked, base=BASE)
+    known = Known(
+        venues={snapshot.account_id: snapshot.venue},
+        aliases={snapshot.venue: forms(snapshot.venue)},
+        held=held_at_breaks(observation, report),
+        earlier={},
+    )
+    (hinted,) = correlate([report], known, policy)
+    return hinted
 
 
 def _policy(path: Path) -> Policy:

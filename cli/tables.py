@@ -13,6 +13,7 @@ from rich.text import Text
 
 from cli.errors import one_line
 from trueup.alerts.message import WORDS
+from trueup.alerts.words import cause_words, explained_words
 from trueup.domain.amounts import MAX_PRODUCT_DIGITS
 from trueup.domain.models import Book, Pending, Snapshot
 from trueup.domain.reading import format_time
@@ -41,6 +42,7 @@ _OUTCOMES = {
     Outcome.EXACT: "exact",
     Outcome.WITHIN_TOLERANCE: "within tolerance",
     Outcome.IN_MOTION: "in motion",
+    Outcome.EXPLAINED: "explained",
     Outcome.BREAK: "break",
     Outcome.UNVERIFIED: "not verified",
 }
@@ -98,6 +100,9 @@ def totals_line(accounts: Sequence[AccountReport], *, base: str) -> Text:
         # Their lines are in no count, and must not be taken for agreeing.
         text.append(f"not looked at: {', '.join(unseen)}; ", _STYLES[UNVERIFIED])
     found = [(name, totals["breaks"][name]) for name in ("CRITICAL", "MAJOR", "MINOR") if totals["breaks"][name]]
+    explained = sum(line.outcome is Outcome.EXPLAINED for account in accounts for line in account.lines)
+    if explained:
+        text.append(f"{explained} explained by what is in flight; ")
     if not found:
         return text.append("no break")
     for index, (name, count) in enumerate(found):
@@ -206,7 +211,14 @@ def worst_lines_first(lines: Iterable[Line]) -> list[Line]:
 _OUTCOME_RANK = {
     outcome: rank
     for rank, outcome in enumerate(
-        (Outcome.BREAK, Outcome.UNVERIFIED, Outcome.IN_MOTION, Outcome.WITHIN_TOLERANCE, Outcome.EXACT)
+        (
+            Outcome.BREAK,
+            Outcome.UNVERIFIED,
+            Outcome.EXPLAINED,
+            Outcome.IN_MOTION,
+            Outcome.WITHIN_TOLERANCE,
+            Outcome.EXACT,
+        )
     )
 }
 
@@ -263,7 +275,9 @@ def _book(line: Line) -> str:
 def _what(line: Line) -> Text:
     severity = line.severity.name if line.severity else ""  # OK is 0: nothing to say
     if line.kind is not None:
-        words = WORDS[line.kind]
+        words = WORDS[line.kind] if line.cause is None else f"{WORDS[line.kind]}; {cause_words(line.cause)}"
+    elif line.outcome is Outcome.EXPLAINED:
+        words = explained_words(line)
     else:
         words = _OUTCOMES[line.outcome] if line.reason is None else str(line.reason)
     if not severity:

@@ -49,8 +49,22 @@ def book(
     account_id: str = "cb-main",
     as_of: datetime = NOON - timedelta(seconds=2),
     version: str = "41",
+    pending: tuple[Pending, ...] = (),
 ) -> Book:
-    return Book(account_id, as_of, version, wallets, holdings(held))
+    return Book(account_id, as_of, version, wallets, holdings(held), pending)
+
+
+def item(
+    asset: str,
+    quantity: str,
+    reference: str | None,
+    *,
+    applied: bool,
+    wallet: str = "spot",
+    since: datetime | None = NOON - timedelta(minutes=5),
+) -> Pending:
+    """Something in flight, five minutes old."""
+    return Pending(wallet, asset, Decimal(quantity), applied, "transfer", reference, since)
 
 
 def prices(

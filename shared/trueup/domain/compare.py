@@ -2,25 +2,24 @@
 
 from collections.abc import Collection, Iterator
 from datetime import timedelta
-from decimal import Decimal, localcontext
+from decimal import localcontext
+from functools import cached_property
 
 from .amounts import EXACT, ZERO
-from .judge import judge
+from .lines import KeyLines, flights
 from .models import Book, Holding, Observation, PriceSet, Snapshot
+from .pending import InFlight
 from .policy import Policy
 from .reasons import Reason, Severity
 from .report import (
     UNVERIFIED,
     AccountReport,
+    Key,
     Kind,
     Line,
     Outcome,
     break_id,
 )
-from .tolerance import within
-from .valuation import price_asset_of, share
-
-Key = tuple[str, str]
 
 
 def compare(
@@ -32,7 +31,7 @@ def compare(
     asked: Collection[str] | None = None,
     base: str = "USD",
 ) -> AccountReport:
-    """Compare an observation by a policy, valued with a price set (DESIGN rules 1–4, 6–8, 11).
+    """Compare an observation by a policy, valued with a price set (DESIGN rules 1 to 8, 11).
 
     `asked` are the wallets somebody wanted read; one that is not in the snapshot is incomplete. `now`, for every
     age, is the snapshot's `observed_at`: the same input gives the same report whenever it is computed.
@@ -55,10 +54,9 @@ class _Comparison:
         self.book_after: Book | None = observation.book_after
         self.evidence = observation.evidence_sha256
         self.policy = policy
-        self.base = base
         self.timing = policy.timing(self.snapshot.account_id, self.snapshot.venue)
-        self.prices = prices if prices is not None and self._usable(prices) else None
-        self.limits = policy.limits(self.snapshot.account_id, self.snapshot.venue)
+        self.prices = prices.prices if prices is not None and self._usable(prices, base) else None
+        self.base = base
 
         self.venue = _by_key(self.snapshot.holdings)
         self.before = _by_key(self.book.holdings) if self.book else {}
@@ -66,22 +64,15 @@ class _Comparison:
         self.account_reasons = tuple(self._account_reasons())
         self.covered = self._covered()
         self.unread = self._unread(asked)
-        self.held_somewhere = {
-            wallet
-            # The book's sides too: a wallet may be covered by one reading of the book and not by the other.
-            for side in (self.venue, self.before, self.after)
-            for (wallet, _), holding in side.items()
-            if _is_something(holding)
-        }
+        self.complete = {wallet for wallet, reason in self.snapshot.wallets.items() if reason is None}
         self.reasons: set[Reason] = {*self.account_reasons, *self.unread.values()}
 
     def report(self, run_id: str | None) -> AccountReport:
-        keys = sorted(self.venue.keys() | self.before.keys() | self.after.keys())
-        lines = [line for key in keys for line in self._lines(key)]
-        compared = [w for w, reason in self.snapshot.wallets.items() if reason is None and w in self.covered]
+        compared = frozenset(() if self.account_reasons else self.complete & self.covered)
+        lines = self._lines(compared)
         if not compared and not self.reasons:
             self.reasons.add(Reason.BOOK_NOT_COVERING if self.snapshot.wallets else Reason.INCOMPLETE)
-        if self.account_reasons or not compared:
+        if not compared:
             status, worst = UNVERIFIED, None
         else:
             if self._is_empty() and any(_is_major(line) for line in lines):
@@ -99,18 +90,43 @@ class _Comparison:
             lines=tuple(lines),
         )
 
-    def _lines(self, key: Key) -> Iterator[Line]:
-        """Yield what there is to say of one key: compared, or why it cannot be, or nothing where nobody holds it."""
+    def _lines(self, compared: frozenset[str]) -> list[Line]:
+        """Say what there is to say of every key: compared, or why it cannot be, or nothing where nobody holds it."""
+        account_id = self.snapshot.account_id
+        keys = KeyLines(account_id, self.policy.limits(account_id, self.snapshot.venue), self.prices, self.base)
+        flying = self._in_flight(compared)
+        known = self.venue | self.before | self.after
+        known_from_items = (key for key, seen in flying.items() if seen[0].moved or seen[1].moved)
+        lines: list[Line] = []
+        for key in sorted({**known, **dict.fromkeys(known_from_items)}):
+            if key[0] in compared:
+                sides = self.venue.get(key), self.before.get(key), self.after.get(key)
+                lines += keys.lines(key, *sides, flying.get(key))
+            elif (reason := self._why_not(key)) is not None:
+                lines.append(self._unverified_line(key, reason))
+        return lines
+
+    def _in_flight(self, compared: frozenset[str]) -> dict[Key, tuple[InFlight, InFlight]]:
+        if self.book is None or self.book_after is None:
+            return {}
+        max_age = timedelta(seconds=self.timing.pending_max_age_seconds)
+        return flights(self.snapshot, self.book, self.book_after, compared, max_age)
+
+    def _why_not(self, key: Key) -> Reason | None:
+        """Say why a key is not compared; None where there is nothing to compare."""
         wallet = key[0]
         if self.account_reasons:
-            yield self._unverified_line(key, self.account_reasons[0])
-        elif wallet in self.unread:
-            if key in self.before or key in self.after:
-                yield self._unverified_line(key, self.unread[wallet])
-        elif wallet in self.covered:
-            yield from self._compare_key(key)
-        elif wallet in self.held_somewhere:
-            yield self._unverified_line(key, Reason.BOOK_NOT_COVERING)
+            return self.account_reasons[0]
+        if wallet in self.unread:
+            return self.unread[wallet] if key in self.before or key in self.after else None
+        return Reason.BOOK_NOT_COVERING if wallet in self._held_in else None
+
+    @cached_property
+    def _held_in(self) -> set[str]:
+        """The wallets in which somebody says there is something."""
+        # The book's sides too: a wallet may be covered by one reading of the book and not by the other.
+        sides = (self.venue, self.before, self.after)
+        return {wallet for side in sides for (wallet, _), holding in side.items() if _is_something(holding)}
 
     # -- what cannot be verified -------------------------------------------------------------------------------
 
@@ -161,83 +177,21 @@ class _Comparison:
             reason=reason,
         )
 
-    # -- one key -----------------------------------------------------------------------------------------------
+    # -- the account as a whole --------------------------------------------------------------------------------
 
-    def _compare_key(self, key: Key) -> Iterator[Line]:
-        here, was, became = self.venue.get(key), self.before.get(key), self.after.get(key)
-        price = self._price(key[1], here, was, became)
-        held = (
-            here.held if here else None,
-            was.held if was else None,
-            became.held if became else None,
-        )
-        if held[0] is not None and held[1] is not None and held[2] is not None:
-            yield self._line(key, "held", held[0], held[1], held[2], price)
-        yield self._line(
-            key,
-            "total",
-            here.total if here else ZERO,
-            was.total if was else ZERO,
-            became.total if became else ZERO,
-            price,
-        )
-
-    def _line(
-        self, key: Key, field: str, venue: Decimal, before: Decimal, after: Decimal, price: Decimal | None
-    ) -> Line:
-        limits = self.limits(key[1])
-        usable = self.prices is not None
-        judged = judge(field, venue, before, after, price, limits.tolerance, limits.bands, prices_usable=usable)
-        size = abs(judged.difference)
-        worth = None if price is None else size * price
-        broken = judged.outcome is Outcome.BREAK
-        return Line(
-            wallet=key[0],
-            asset=key[1],
-            field=field,
-            outcome=judged.outcome,
-            book=before,
-            book_after=after,
-            venue=venue,
-            difference=judged.difference,
-            relative=share(size, abs(judged.against)),
-            price=price,
-            worth=worth,
-            kind=judged.kind,
-            severity=judged.severity,
-            rule=within(judged.difference, judged.against, worth, limits.tolerance)
-            if judged.outcome is Outcome.WITHIN_TOLERANCE
-            else None,
-            break_id=break_id(self.snapshot.account_id, *key, field) if broken else None,
-            state="unconfirmed" if broken else None,
-            streak=1 if broken else None,
-        )
-
-    # -- worth -------------------------------------------------------------------------------------------------
-
-    def _usable(self, prices: PriceSet) -> bool:
+    def _usable(self, prices: PriceSet, base: str) -> bool:
         # Prices fetched beside the reading may be a little younger than it; much younger is as wrong as much older.
         apart = abs(self.snapshot.observed_at - prices.as_of)
         return (
             bool(prices.prices)
-            and prices.base == self.base
+            and prices.base == base
             and apart <= timedelta(seconds=self.timing.prices_max_age_seconds)
         )
 
-    def _price(self, asset: str, *sides: Holding | None) -> Decimal | None:
-        stated = next((side.price_asset for side in sides if side is not None and side.price_asset), None)
-        name = stated or price_asset_of(asset)
-        if name == self.base:
-            return Decimal(1)
-        return None if self.prices is None else self.prices.prices.get(name)
-
-    # -- the account as a whole --------------------------------------------------------------------------------
-
     def _is_empty(self) -> bool:
         """Tell whether the venue showed nothing at all in what it let us read (rule 1)."""
-        complete = {wallet for wallet, reason in self.snapshot.wallets.items() if reason is None}
         return not self.snapshot.pending and not any(
-            _is_something(holding) for holding in self.snapshot.holdings if holding.wallet in complete
+            _is_something(holding) for holding in self.snapshot.holdings if holding.wallet in self.complete
         )
 
     def _account_empty_line(self) -> Line:

@@ -1,63 +1,72 @@
 """Rule 2: one amount of the venue, judged against the two readings of the book."""
 
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
-from .policy import Bands, Tolerance
+from .policy import Limits
 from .reasons import Severity
-from .report import Kind, Outcome
+from .report import Kind, Outcome, Rule
 from .severity import kind_of, severity_of
 from .tolerance import within
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What came of it. `difference` is venue minus `against`, the nearer of the two readings."""
+class Bound(NamedTuple):
+    """The venue's amount without what both sides list as in flight, and the reading of the book it is held against."""
+
+    venue: Decimal
+    book: Decimal
+
+
+class Judged(NamedTuple):
+    """What came of it. `difference` is the venue's amount minus `against`, the nearer of the two readings."""
 
     outcome: Outcome
     difference: Decimal
     against: Decimal
+    nearer_is_first: bool
     kind: Kind | None = None
     severity: Severity = Severity.OK
+    rule: Rule | None = None
 
 
 def judge(
-    field: str,
-    venue: Decimal,
-    before: Decimal,
-    after: Decimal,
-    price: Decimal | None,
-    tolerance: Tolerance,
-    bands: Bands,
-    *,
-    prices_usable: bool,
+    field: str, first: Bound, second: Bound, price: Decimal | None, limits: Limits, *, prices_usable: bool
 ) -> Judged:
     """Judge an amount: the nearer reading decides whether it is a break, the worse reading decides how bad.
 
     `field` is "total" or "held"; `price` is in the base currency, None when the asset has none. Call it inside the
     EXACT context (`amounts`), as `compare` does.
     """
-    from_before, from_after = venue - before, venue - after
-    difference, book = (from_before, before) if abs(from_before) <= abs(from_after) else (from_after, after)
-    if before != after and not _same_sign(from_before, from_after):
-        return Judged(Outcome.IN_MOTION, difference, book)
+    from_first, from_second = first.venue - first.book, second.venue - second.book
+    nearer_is_first = abs(from_first) <= abs(from_second)
+    difference, book = (from_first, first.book) if nearer_is_first else (from_second, second.book)
+    # Where what is in flight accounts for all that the book changed in between, the two readings say the same.
+    moving = from_first != from_second
+    if moving and not _same_sign(from_first, from_second):
+        return Judged(Outcome.IN_MOTION, difference, book, nearer_is_first)
     if difference == 0:
-        return Judged(Outcome.EXACT, difference, book)
+        return Judged(Outcome.EXACT, difference, book, nearer_is_first)
     worth = None if price is None else abs(difference) * price
-    if within(difference, book, worth, tolerance) is not None:
-        return Judged(Outcome.WITHIN_TOLERANCE if before == after else Outcome.IN_MOTION, difference, book)
+    rule = within(difference, book, worth, limits.tolerance)
+    if rule is not None:
+        if moving:
+            return Judged(Outcome.IN_MOTION, difference, book, nearer_is_first)
+        return Judged(Outcome.WITHIN_TOLERANCE, difference, book, nearer_is_first, rule=rule)
 
-    def how_bad(difference: Decimal, book: Decimal) -> tuple[Kind, Severity]:
-        kind = kind_of(venue, book, tolerance.quantity.value)
+    def how_bad(bound: Bound, difference: Decimal) -> tuple[Kind, Severity]:
+        kind = kind_of(bound.venue, bound.book, limits.tolerance.quantity.value)
         if field == "held":
             # An open order is not a loss: what is held is still there.
             return kind, Severity.MINOR
         worth = None if price is None else abs(difference) * price
-        return kind, severity_of(kind, difference, book, worth, bands, prices_usable=prices_usable)
+        return kind, severity_of(kind, difference, bound.book, worth, limits.bands, prices_usable=prices_usable)
 
-    by_before, by_after = how_bad(from_before, before), how_bad(from_after, after)
-    kind, severity = by_after if by_after[1] > by_before[1] else by_before
-    return Judged(Outcome.BREAK, difference, book, kind, severity)
+    kind, severity = how_bad(first, from_first)
+    if first != second:
+        worse = how_bad(second, from_second)
+        if worse[1] > severity:
+            kind, severity = worse
+    return Judged(Outcome.BREAK, difference, book, nearer_is_first, kind, severity)
 
 
 def _same_sign(one: Decimal, other: Decimal) -> bool:

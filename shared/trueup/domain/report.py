@@ -14,6 +14,9 @@ from .reasons import Reason, Severity
 SCHEMA = 1
 UNVERIFIED = "UNVERIFIED"
 
+Key = tuple[str, str]
+"""A wallet and an asset of one account."""
+
 
 class Outcome(StrEnum):
     """What became of one line."""
@@ -21,6 +24,8 @@ class Outcome(StrEnum):
     EXACT = "exact"
     WITHIN_TOLERANCE = "within_tolerance"
     IN_MOTION = "in_motion"
+    EXPLAINED = "explained"
+    """A break, were it not for items in flight."""
     BREAK = "break"
     UNVERIFIED = "unverified"
 
@@ -45,6 +50,30 @@ class Rule:
     cap_unchecked: bool = False
 
 
+class Hint(StrEnum):
+    """What a break looks like (rule 10)."""
+
+    TRANSFER = "transfer"
+    """The opposite difference of the same asset is in another account or wallet, which is named."""
+    ALIAS = "alias"
+    """The opposite difference is in another name or form of the asset, in the same account, which is named."""
+    FEE = "fee"
+    """The difference is a known share of the book's change."""
+    OPEN_ORDER = "open_order"
+    """The difference is exactly what is held in open orders."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A hint at why: it never changes a severity. Where the opposite is, or which share a fee is; else null."""
+
+    hint: Hint
+    account_id: str | None = None
+    wallet: str | None = None
+    asset: str | None = None
+    fraction: Decimal | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One key of one account, compared. The account-level line has no wallet, asset or amounts."""
@@ -62,8 +91,13 @@ class Line:
     worth: Decimal | None = None
     kind: Kind | None = None
     severity: Severity | None = Severity.OK
+    severity_if_unexplained: Severity | None = None
+    """How bad an explained line would be if nothing were in flight."""
     rule: Rule | None = None
     reason: Reason | None = None
+    cause: Cause | None = None
+    references: tuple[str, ...] = ()
+    """The items in flight that an explained line agrees with, as far as they have references."""
     break_id: str | None = None
     state: str | None = None
     streak: int | None = None
@@ -139,6 +173,14 @@ def break_id(account_id: str, wallet: str | None, asset: str | None, field: str)
     return f"brk-{digest([account_id, wallet, asset, field])[:16]}"
 
 
+def is_said_though_explained(line: Line, from_worth: Decimal) -> bool:
+    """Tell whether an explained difference is worth so much that people are told of it, as information.
+
+    `from_worth` is the policy's `explained_from_worth`, in the base currency. Without a price nobody can say.
+    """
+    return line.outcome is Outcome.EXPLAINED and line.worth is not None and line.worth >= from_worth
+
+
 def account_report_document(report: AccountReport) -> dict[str, Any]:
     """Write the report of one account (docs/formats.md)."""
     return {
@@ -171,7 +213,7 @@ def line_document(line: Line) -> dict[str, Any]:
         "outcome": str(line.outcome),
         "kind": None if line.kind is None else str(line.kind),
         "severity": None if line.severity is None else line.severity.name,
-        "severity_if_unexplained": None,
+        "severity_if_unexplained": None if line.severity_if_unexplained is None else line.severity_if_unexplained.name,
         "rule": None
         if rule is None
         else {
@@ -181,11 +223,21 @@ def line_document(line: Line) -> dict[str, Any]:
             "cap_unchecked": rule.cap_unchecked,
         },
         "reason": None if line.reason is None else str(line.reason),
-        "cause": None,
-        "references": [],
+        "cause": None if line.cause is None else _cause_document(line.cause),
+        "references": list(line.references),
         "break_id": line.break_id,
         "state": line.state,
         "streak": line.streak,
+    }
+
+
+def _cause_document(cause: Cause) -> dict[str, Any]:
+    return {
+        "hint": str(cause.hint),
+        "account_id": cause.account_id,
+        "wallet": cause.wallet,
+        "asset": cause.asset,
+        "fraction": _amount(cause.fraction),
     }
 
 

@@ -3,9 +3,9 @@
 from typing import Any
 
 from .amounts import MAX_PRODUCT_DIGITS
-from .reading import Malformed, Record
-from .reasons import SEVERITIES, Reason
-from .report import UNVERIFIED, AccountReport, Failure, Kind, Line, Outcome, PricesUsed, Rule, RunReport
+from .reading import Malformed, Record, read_text
+from .reasons import SEVERITIES, Reason, Severity
+from .report import UNVERIFIED, AccountReport, Cause, Failure, Hint, Kind, Line, Outcome, PricesUsed, Rule, RunReport
 
 
 def read_run_report(document: object, place: str = "report") -> RunReport:
@@ -47,6 +47,7 @@ def read_account_report(document: object, place: str = "report") -> AccountRepor
 
 def _line(record: Record) -> Line:
     rule = record.optional_raw("rule")
+    cause = record.optional_raw("cause")
     kind, reason = record.optional_text("kind"), record.optional_text("reason")
     streak = record.optional_raw("streak")
     return Line(
@@ -62,13 +63,20 @@ def _line(record: Record) -> Line:
         price=record.optional_amount("price"),
         worth=record.optional_amount("worth", MAX_PRODUCT_DIGITS),
         kind=None if kind is None else _word(kind, Kind, record.at("kind")),
-        severity=SEVERITIES[record.choice("severity", SEVERITIES)] if record.has("severity") else None,
+        severity=_severity(record, "severity"),
+        severity_if_unexplained=_severity(record, "severity_if_unexplained"),
         rule=None if rule is None else _rule(Record(rule, record.at("rule"))),
         reason=None if reason is None else _word(reason, Reason, record.at("reason")),
+        cause=None if cause is None else _cause(Record(cause, record.at("cause"))),
+        references=tuple(read_text(item, at) for at, item in record.optional_items("references")),
         break_id=record.optional_text("break_id"),
         state=record.optional_text("state"),
         streak=streak,
     )
+
+
+def _severity(record: Record, name: str) -> Severity | None:
+    return SEVERITIES[record.choice(name, SEVERITIES)] if record.has(name) else None
 
 
 def _rule(record: Record) -> Rule:
@@ -77,6 +85,16 @@ def _rule(record: Record) -> Rule:
         limit=record.amount("limit"),
         origin=str(record.raw("origin")),  # names of up to 512 characters in it: longer than a name
         cap_unchecked=record.boolean("cap_unchecked"),
+    )
+
+
+def _cause(record: Record) -> Cause:
+    return Cause(
+        hint=_word(record.text("hint"), Hint, record.at("hint")),
+        account_id=record.optional_text("account_id"),
+        wallet=record.optional_text("wallet"),
+        asset=record.optional_text("asset"),
+        fraction=record.optional_amount("fraction"),
     )
 
 

@@ -26,10 +26,20 @@ def canonical(venue: str, name: str) -> Asset:
     return Asset(alias, alias not in _known())
 
 
+def forms(venue: str) -> Mapping[str, str]:
+    """Return the venue's other names of assets, each with ours; none for a venue we have no table of."""
+    return _aliases(venue) if venue in _tables() else {}
+
+
 @cache
 def _aliases(venue: str) -> Mapping[str, str]:
     aliases: Mapping[str, str] = _load(venue)["aliases"]
     return aliases
+
+
+@cache
+def _tables() -> frozenset[str]:
+    return frozenset(path.stem for path in _FOLDER.glob("*.json")) - {"canonical"}
 
 
 @cache

@@ -1,6 +1,7 @@
 """What people see: 80 columns are enough, nothing depends on colour, no digit is made up."""
 
 import io
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -8,12 +9,13 @@ from cli_kit import SNAPSHOT, changed
 from rich.console import Console
 
 from cli import exits
-from cli.tables import account_report_table, age, amount, money, snapshot_table, totals_line
+from cli.tables import account_report_table, age, amount, money, snapshot_table, totals_line, worst_lines_first
 from trueup.domain.compare import compare, unverified
 from trueup.domain.documents import read_book, read_prices, read_snapshot
 from trueup.domain.models import Observation
 from trueup.domain.policy import default_policy
-from trueup.domain.reasons import Reason
+from trueup.domain.reasons import Reason, Severity
+from trueup.domain.report import AccountReport, Cause, Hint, Outcome
 
 POLICY = default_policy()
 AT = "2026-11-22T12:00:00Z"
@@ -107,6 +109,68 @@ def test_the_bottom_line_adds_up_gross_and_says_what_has_no_price():
         "gross worth 20,000.00 USD and 1 without a price"
     )
     assert totals_line([], base="USD").plain == "0 of 0 accounts verified, 0 of 0 lines; no break"
+
+
+def explained(references: tuple[str, ...], worst: Severity = Severity.CRITICAL) -> AccountReport:
+    found = report({"BTC": "1"}, {"BTC": "2"}, prices={"BTC": "100"})
+    amounts = {"kind": None, "severity": Severity.OK, "break_id": None}
+    line = replace(found.lines[0], outcome=Outcome.EXPLAINED, severity_if_unexplained=worst, **amounts)
+    return replace(found, lines=(replace(line, references=references),))
+
+
+@pytest.mark.parametrize(
+    ("references", "said"),
+    [
+        ((), "explained by an item without a reference, in flight (else CRITICAL)"),
+        (("w-1",), "explained by w-1, in flight (else CRITICAL)"),
+        (("w-1", "w-2", "w-3"), "explained by w-1, w-2, w-3, in flight (else CRITICAL)"),
+        (
+            tuple(f"w-{index}" for index in range(1, 6)),
+            "explained by w-1, w-2, w-3 and 2 more, in flight (else CRITICAL)",
+        ),
+    ],
+)
+def test_an_explained_line_is_shown_with_what_explains_it_and_what_it_would_be_otherwise(references, said):
+    text = shown(account_report_table(explained(references)), width=200)
+    assert said in text
+    assert "agree" not in text
+
+
+def test_the_bottom_line_counts_what_is_explained():
+    line = totals_line([explained(("w-1",)), explained(("w-2",))], base="USD").plain
+    assert line == "2 of 2 accounts verified, 2 of 2 lines; 2 explained by what is in flight; no break"
+
+
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        (
+            Cause(Hint.TRANSFER, "cb-2", "earn", "BTC"),
+            "quantity differs; maybe a transfer with cb-2 earn BTC",
+        ),
+        (
+            Cause(Hint.ALIAS, "cb-main", "spot", "WBTC"),
+            "quantity differs; maybe another name of cb-main spot WBTC",
+        ),
+        (
+            Cause(Hint.FEE, fraction=Decimal("0.0060")),
+            "quantity differs; maybe a fee of 0.6 %",
+        ),
+        (Cause(Hint.FEE, fraction=Decimal("0.1")), "maybe a fee of 10 %"),
+        (Cause(Hint.OPEN_ORDER), "quantity differs; maybe open orders"),
+    ],
+)
+def test_a_break_with_a_hint_at_its_cause_says_so_as_a_guess(cause, said):
+    found = report({"BTC": "1"}, {"BTC": "2"})
+    found = replace(found, lines=(replace(found.lines[0], cause=cause),))
+    assert said in shown(account_report_table(found), width=200)
+
+
+def test_a_break_comes_before_what_is_not_read_and_that_before_what_is_explained():
+    broken = report({"BTC": "1"}, {"BTC": "2"}).lines[0]
+    unread = report({}, {"BTC": "2"}, wallet_state="failed: incomplete").lines[0]
+    lines = [explained(("w-1",)).lines[0], unread, broken]
+    assert worst_lines_first(lines) == [broken, unread, lines[0]]
 
 
 def test_80_columns_are_enough_and_nothing_is_lost_without_colour():

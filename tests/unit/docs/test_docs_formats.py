@@ -14,6 +14,7 @@ from trueup.domain.compare import compare
 from trueup.domain.documents import read_account, read_book, read_prices, read_snapshot
 from trueup.domain.models import Observation
 from trueup.domain.policy import default_policy, read_policy
+from trueup.domain.policy_fields import FIELDS
 from trueup.domain.reading import parse_json, read_time
 from trueup.domain.report import PricesUsed, RunReport, account_report_document, run_report_document
 from trueup.venues.registry import VENUES
@@ -57,6 +58,16 @@ def test_a_sample_that_is_read_is_accepted(heading: str, read: Any) -> None:
     document = parse_yaml(text.encode(), heading) if heading == "Policy" else parse_json(text, heading)
 
     assert read(document)
+
+
+def test_the_sample_policy_shows_every_built_in_value() -> None:
+    document = parse_yaml(sample("Policy").encode(), "Policy")
+    defaults = {section: {"default": scopes["default"]} for section, scopes in document.items()}
+
+    assert {section: set(scopes["default"]) for section, scopes in defaults.items()} == {
+        section: set(fields) for section, fields in FIELDS.items()
+    }
+    assert read_policy(defaults, default_policy()) == default_policy()
 
 
 def test_the_sample_report_is_what_the_examples_give() -> None:

@@ -122,13 +122,16 @@ def test_from_which_worth_on_an_explained_difference_is_said_resolves_by_scope_t
 
 
 def test_fees_are_a_list_of_shares_of_its_own_for_each_venue_and_account() -> None:
+    shares = ["0.012", "6e-3", "0.006", "0.5", "0.4", "0.3", "0.2", "0.1"]
     found = policy(
         correlate={
-            "venues": {VENUE: {"fee_fractions": ["0.012", "6e-3", "0.006"]}},
+            "venues": {VENUE: {"fee_fractions": shares}},
             "accounts": {"cb-free": {"fee_fractions": []}},
         }
     )
-    assert found.fee_fractions(ACCOUNT, VENUE) == (Decimal("0.006"), Decimal("0.012"))
+    assert found.fee_fractions(ACCOUNT, VENUE) == tuple(
+        map(Decimal, ("0.006", "0.012", "0.1", "0.2", "0.3", "0.4", "0.5"))
+    )
     assert found.fee_fractions("cb-free", VENUE) == ()
     assert found.fee_fractions("dydx-1", "dydx") == default_policy().fee_fractions("dydx-1", "dydx")
 

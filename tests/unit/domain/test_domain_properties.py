@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.money_kit import NOON, book, judge, policy, prices, snapshot
-from trueup.domain.models import Book, Holding, Observation, PriceSet, Snapshot
+from trueup.domain.models import Book, Holding, Observation, Pending, PriceSet, Snapshot
 from trueup.domain.reading import canonical_json, parse_json
 from trueup.domain.reasons import Reason
 from trueup.domain.report import AccountReport, Line, Outcome, account_report_document, gross_worth
@@ -47,6 +47,23 @@ def sides(amounts: st.SearchStrategy[Decimal]) -> st.SearchStrategy[tuple[Holdin
     ).map(tuple)
 
 
+def flying(amounts: st.SearchStrategy[Decimal]) -> st.SearchStrategy[tuple[Pending, ...]]:
+    return st.lists(
+        st.builds(
+            Pending,
+            wallet=st.sampled_from(WALLETS),
+            asset=st.sampled_from(ASSETS),
+            quantity=amounts,
+            applied=st.booleans(),
+            kind=st.none(),
+            reference=st.sampled_from((None, "r-1", "r-2", "r-3", "r-4")),
+            since=st.sampled_from((None, NOON, NOON, NOON - timedelta(hours=24), NOON - timedelta(hours=23))),
+        ),
+        max_size=5,
+        unique_by=lambda item: item.reference or object(),
+    ).map(tuple)
+
+
 def snapshots(amounts: st.SearchStrategy[Decimal]) -> st.SearchStrategy[Snapshot]:
     return st.builds(
         Snapshot,
@@ -57,6 +74,7 @@ def snapshots(amounts: st.SearchStrategy[Decimal]) -> st.SearchStrategy[Snapshot
             dict.fromkeys(WALLETS, st.sampled_from((None, None, None, Reason.INCOMPLETE, Reason.UNREACHABLE)))
         ),
         holdings=sides(amounts),
+        pending=flying(amounts),
         venue_time=st.sampled_from((None, None, NOON, NOON - timedelta(hours=1))),
     )
 
@@ -69,7 +87,14 @@ def books(amounts: st.SearchStrategy[Decimal]) -> st.SearchStrategy[Book]:
         version=st.just("1"),
         wallets=st.sampled_from((WALLETS, WALLETS, ("spot",), ("earn", "spot"))),
         holdings=sides(amounts),
-    ).map(lambda found: replace(found, holdings=tuple(h for h in found.holdings if h.wallet in found.wallets)))
+        pending=flying(amounts),
+    ).map(
+        lambda found: replace(
+            found,
+            holdings=tuple(h for h in found.holdings if h.wallet in found.wallets),
+            pending=tuple(item for item in found.pending if item.wallet in found.wallets),
+        )
+    )
 
 
 def observations(amounts: st.SearchStrategy[Decimal] = ORDINARY) -> st.SearchStrategy[Observation]:
@@ -86,7 +111,7 @@ def price_sets(amounts: st.SearchStrategy[Decimal] = ORDINARY) -> st.SearchStrat
         base=st.sampled_from(("USD", "USD", "EUR")),
         as_of=st.sampled_from((NOON, NOON, NOON - timedelta(hours=2))),
         source=st.just("test"),
-        prices=st.dictionaries(st.sampled_from(ASSETS), amounts.map(abs).filter(bool), max_size=4),
+        prices=st.dictionaries(st.sampled_from(ASSETS), amounts.map(Decimal.copy_abs).filter(bool), max_size=4),
     )
 
 
@@ -116,7 +141,10 @@ def test_the_order_in_which_holdings_come_changes_nothing(
     observation: Observation, valued: PriceSet | None, random: Any
 ) -> None:
     def shuffled(side: Any) -> Any:
-        return None if side is None else replace(side, holdings=tuple(random.sample(side.holdings, len(side.holdings))))
+        if side is None:
+            return None
+        holdings, pending = (tuple(random.sample(items, len(items))) for items in (side.holdings, side.pending))
+        return replace(side, holdings=holdings, pending=pending)
 
     other = Observation(*map(shuffled, (observation.snapshot, observation.book, observation.book_after)))
     assert canonical_json(account_report_document(compared(observation, valued))) == canonical_json(

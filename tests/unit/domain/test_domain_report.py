@@ -7,19 +7,22 @@ from typing import Any
 
 import pytest
 
-from tests.unit.money_kit import NOON, book, holding, judge, later, policy, prices, snapshot
+from tests.unit.money_kit import NOON, book, holding, item, judge, later, policy, prices, snapshot
 from trueup.domain.compare import unverified
 from trueup.domain.policy import default_policy
 from trueup.domain.reading import Malformed, canonical_json, parse_json
 from trueup.domain.reasons import Reason
 from trueup.domain.report import (
     AccountReport,
+    Cause,
     Failure,
+    Hint,
     PricesUsed,
     RunReport,
     account_report_document,
     counts,
     gross_worth,
+    line_document,
     run_report_document,
 )
 from trueup.domain.report_reading import read_account_report, read_run_report
@@ -139,6 +142,51 @@ def test_every_outcome_says_what_decided_it_and_nothing_it_does_not_know() -> No
     assert (unread["outcome"], unread["reason"], unread["severity"]) == ("unverified", "permission_denied", None)
     assert [unread[name] for name in ("difference", "relative", "worth", "price", "kind", "break_id")] == [None] * 6
     assert lines["BTC", "held"]["severity"] == "MINOR"
+
+
+def explained() -> AccountReport:
+    """An account with a line explained by two items, and a break that looks like a fee."""
+    report = judge(
+        snapshot(("ADA", "5"), ("BTC", "0.99"), pending=(item("ADA", "-3", "w-2", applied=True),)),
+        book(("ADA", "10"), ("BTC", "1"), pending=(item("ADA", "-2", "w-1", applied=False),)),
+        run_id=RUN_ID,
+    )
+    ada, btc = report.lines
+    return replace(report, lines=(ada, replace(btc, cause=Cause(Hint.FEE, fraction=Decimal("0.010")))))
+
+
+def test_an_explained_line_says_by_what_and_how_bad_it_would_be() -> None:
+    line = lines_of(explained())["ADA", "total"]
+    assert (line["outcome"], line["severity"], line["severity_if_unexplained"]) == ("explained", "OK", "MAJOR")
+    assert (line["references"], line["difference"], line["relative"]) == (["w-1", "w-2"], "-5", "0.5")
+    assert [line[name] for name in ("kind", "rule", "reason", "cause", "break_id", "state", "streak")] == [None] * 7
+
+
+def test_a_cause_says_what_it_looks_like_and_where_the_other_end_is() -> None:
+    lines = lines_of(explained())
+    assert lines["BTC", "total"]["cause"] == {
+        "hint": "fee",
+        "account_id": None,
+        "wallet": None,
+        "asset": None,
+        "fraction": "0.01",
+    }
+    moved = replace(explained().lines[1], cause=Cause(Hint.TRANSFER, "cb-2", "spot", "BTC"))
+    assert line_document(moved)["cause"] == {
+        "hint": "transfer",
+        "account_id": "cb-2",
+        "wallet": "spot",
+        "asset": "BTC",
+        "fraction": None,
+    }
+
+
+def test_a_report_from_before_there_were_explained_lines_and_causes_is_still_read() -> None:
+    document = travelled(account_report_document(everything()))
+    for line in document["lines"]:
+        for name in ("severity_if_unexplained", "references", "cause"):
+            del line[name]
+    assert read_account_report(document) == everything()
 
 
 def test_an_account_level_line_has_no_amounts() -> None:
@@ -283,7 +331,12 @@ def travelled(document: Any) -> Any:
 def test_a_frozen_report_is_read_back_whole() -> None:
     failures = [Failure("prices", "", ""), Failure("d", "x" * 600, "two\nlines")]
     report = run_report(
-        everything(), account("b", "0.5"), judge(snapshot(), [("BTC", "1")]), nobody_saw("d"), failures=failures
+        everything(),
+        explained(),
+        account("b", "0.5"),
+        judge(snapshot(), [("BTC", "1")]),
+        nobody_saw("d"),
+        failures=failures,
     )
     read = read_run_report(travelled(run_report_document(report)))
     assert read == report
@@ -319,6 +372,12 @@ def test_a_report_with_the_longest_amounts_and_names_there_are_is_read_back_whol
         (("lines", 0, "reason"), "boredom"),
         (("lines", 0, "book"), 1),
         (("lines", 0, "difference"), "NaN"),
+        (("lines", 0, "severity_if_unexplained"), "BAD"),
+        (("lines", 0, "references"), "w-1"),
+        (("lines", 0, "references"), [7]),
+        (("lines", 0, "cause"), "fee"),
+        (("lines", 0, "cause"), {"hint": "boredom"}),
+        (("lines", 0, "cause"), {"hint": "fee", "fraction": 0.1}),
     ],
 )
 def test_a_report_somebody_changed_is_refused(path: tuple[Any, ...], value: Any) -> None:

@@ -1,0 +1,37 @@
+"""What people read for what a line says: in alerts, and in tables."""
+
+from decimal import Decimal
+
+from trueup.domain.amounts import ZERO
+from trueup.domain.report import Cause, Hint, Line
+
+MAX_REFERENCES = 3
+"""References named in one line for people; the report has them all."""
+
+
+def explained_words(line: Line) -> str:
+    """Say what explains a line, and how bad it would be otherwise."""
+    shown = ", ".join(line.references[:MAX_REFERENCES])
+    more = len(line.references) - MAX_REFERENCES
+    items = f"{shown} and {more} more" if more > 0 else shown or "an item without a reference"
+    worst = line.severity_if_unexplained
+    return f"explained by {items}, in flight" + (f" (else {worst.name})" if worst else "")
+
+
+def cause_words(cause: Cause) -> str:
+    """Say what a break looks like. It is a hint: amounts that fit, and nothing more."""
+    place = " ".join(name for name in (cause.account_id, cause.wallet, cause.asset) if name is not None)
+    match cause.hint:
+        case Hint.TRANSFER:
+            return f"maybe a transfer with {place}"
+        case Hint.ALIAS:
+            return f"maybe another name of {place}"
+        case Hint.FEE:
+            return f"maybe a fee of {_percent(cause.fraction or ZERO)} %"
+        case Hint.OPEN_ORDER:
+            return "maybe open orders"
+
+
+def _percent(share: Decimal) -> str:
+    text = format(share.scaleb(2), "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
