@@ -4,6 +4,8 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
+from tests.soak.accounts import ACCOUNTS
+
 CODES: dict[str, list[tuple[str, int]]] = {
     "dynamodb": [
         ("ProvisionedThroughputExceededException", 400),
@@ -110,6 +112,12 @@ def random_fault(dice: random.Random) -> AwsFault:
     operation = dice.choice(OPERATIONS[service])
     kind = dice.choices(EFFECTS, _HOW_OFTEN)[0]
     times = dice.choices([times for times, _ in _TIMES], [weight for _, weight in _TIMES])[0]
+    if operation == "GetItem" and dice.random() < 0.4:
+        # Aimed at one account, so that the function that reads it is sure to run out of attempts.
+        code, status = dice.choice(CODES[service])
+        aim = f"Key.pk.S == 'BOOK#{dice.choice(ACCOUNTS).account_id}'"
+        effect = {"error": {"code": code, "status": status}, "body": aim}
+        return AwsFault(f"{service} {code}", service, operation, dice.choice((4, 8, 16)), effect)
     if kind == "code":
         code, status = dice.choice(CODES[service])
         return AwsFault(f"{service} {code}", service, operation, times, {"error": {"code": code, "status": status}})
