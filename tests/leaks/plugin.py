@@ -25,6 +25,10 @@ _leaks: dict[str, None] = {}
 _places: Counter[str] = Counter()
 
 
+def pytest_collection_finish() -> None:
+    watch.watch_executions(PRODUCED)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     PRODUCED.doing = item.nodeid

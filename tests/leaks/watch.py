@@ -8,6 +8,7 @@ import contextlib
 import functools
 import logging
 import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -163,6 +164,13 @@ def _see_stores(produced: Produced) -> None:
 
     after(MemoryRows, "put_all", row)
     after(MemoryObjects, "put_once", stored)
+
+
+def watch_executions(produced: Produced) -> None:
+    """See executions where tests ask moto for them directly. Nothing where no test uses it: it is slow to import."""
+    if moto := sys.modules.get("moto.stepfunctions.parser.backend.execution"):
+        for name, place in (("to_describe_output", "an execution"), ("to_history_output", "an execution's history")):
+            after(moto.Execution, name, lambda told, *_, place=place: produced.take(place, told, balances=True))
 
 
 def _see_request(produced: Produced, client: Any, operation: str, given: dict[str, Any]) -> None:

@@ -7,6 +7,8 @@ from trueup.domain.reading import Malformed, parse_json
 
 WORDS = 200
 """How much of a venue's own words an error carries."""
+# A number with a fraction may be a balance. Codes, times in whole seconds and addresses (192.0.2.1) have none.
+_FRACTION = re.compile(r"(?<![\w.,])\d[\d,]*\.\d+(?![\w.])")
 
 
 def shown(text: str) -> str:
@@ -28,7 +30,11 @@ def redacted(content: bytes | bytearray, secrets: tuple[bytes, ...]) -> bytes:
 
 
 def venue_words(content: bytes) -> str:
-    """Say what the venue said: its message fields, or the text of its page."""
+    """Say what the venue said: its message fields, or the text of its page. What may be a balance is left out."""
+    return _FRACTION.sub("[number]", _words(content))
+
+
+def _words(content: bytes) -> str:
     body = json_or_none(content)
     if isinstance(body, dict):
         first = body.get("errors")

@@ -256,6 +256,14 @@ def test_a_venues_words_are_one_short_line() -> None:
         (b'{"errors":[]}', '{"errors":[]}'),
         (b'{"errors":[7]}', '{"errors":[7]}'),
         (b"\xff\xfe", "\ufffd\ufffd"),
+        (
+            b'{"message":"balance 1,234.5 BTC, -0.25 ETH (2.0) too low"}',
+            "balance [number] BTC, -[number] ETH ([number]) too low",
+        ),
+        (
+            b'{"message":"192.0.2.1 is not allowed (code 10004, v1.2.3)"}',
+            "192.0.2.1 is not allowed (code 10004, v1.2.3)",
+        ),
     ],
 )
 def test_the_venues_own_words_are_found(content: bytes, words: str) -> None:
