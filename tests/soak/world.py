@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -87,12 +87,17 @@ class World:
         truth.book.append(BookState(written.version, begun, time.time(), holdings))
 
     def row_vanishes(self, account_id: str) -> None:
-        """Delete a row of nothing from the first page; another appears at the end."""
+        """Delete a row of nothing from the first page; another appears before the holdings of the second.
+
+        So no holding moves across the pages' border: the simulator's cursor counts rows, and what moves from the second
+        page to the first between the two is never shown, which no reader could know.
+        """
         with self.coinbase.lock:
-            portfolio = self.coinbase.portfolio(self.callers[account_id])
-            place = next(number for number, row in enumerate(portfolio.rows) if row.currency.startswith("F"))
-            del portfolio.rows[place]
-            portfolio.add_row(AccountRow(f"F{time.time_ns()}", "0"))
+            rows = self.coinbase.portfolio(self.callers[account_id]).rows
+            nothing = [number for number, row in enumerate(rows) if row.currency.startswith("F")]
+            del rows[nothing[0]]
+            new = f"F{time.time_ns()}"
+            rows.insert(nothing[-1], replace(rows[nothing[1]], currency=new, uuid=new, name=new))
 
     def _set_amount(self, told: Told, wallet: str, asset: str, amount: Decimal) -> None:
         caller = self.callers[told.account_id]
