@@ -40,6 +40,7 @@ class Auditor:
         self._finished: set[str] = set()
         """The runs whose audit must be whole."""
         self._alerts: dict[str, Received] = {}
+        self._alert_ids: dict[tuple[str, str], str] = {}
         self._heard = 0
         self._have_prices = False
         self.figures: Counter[str] = Counter()
@@ -242,6 +243,9 @@ class Auditor:
         found = []
         if (before.message, before.attributes) != (message.message, message.attributes):
             found.append(Violation("one id, one alert", before.message, message.message, account_id, run_id))
+        known = self._alert_ids.setdefault((run_id, account_id), alert_id)
+        if known != alert_id:
+            found.append(Violation("an alert sent again has the same id", known, alert_id, account_id, run_id))
         report = self._reports.get(run_id, {"accounts": []})
         lines = [
             line for account in report["accounts"] if account["account_id"] == account_id for line in account["lines"]
