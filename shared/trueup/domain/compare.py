@@ -95,13 +95,15 @@ class _Comparison:
         account_id = self.snapshot.account_id
         keys = KeyLines(account_id, self.policy.limits(account_id, self.snapshot.venue), self.prices, self.base)
         flying = self._in_flight(compared)
-        known = self.venue | self.before | self.after
-        known_from_items = (key for key, seen in flying.items() if seen[0].moved or seen[1].moved)
+        known: dict[Key, Holding | None] = {**self.venue, **self.before, **self.after}
+        known |= dict.fromkeys(key for key, (first, second) in flying.items() if first.moved or second.moved)
         lines: list[Line] = []
-        for key in sorted({**known, **dict.fromkeys(known_from_items)}):
+        for key in sorted(known):
             if key[0] in compared:
-                sides = self.venue.get(key), self.before.get(key), self.after.get(key)
-                lines += keys.lines(key, *sides, flying.get(key))
+                here, was, became = self.venue.get(key), self.before.get(key), self.after.get(key)
+                if (held := keys.held(key, here, was, became)) is not None:
+                    lines.append(held)
+                lines.append(keys.total(key, here, was, became, flying.get(key)))
             elif (reason := self._why_not(key)) is not None:
                 lines.append(self._unverified_line(key, reason))
         return lines

@@ -1,6 +1,6 @@
 """One key of an account, compared: the lines it becomes (rules 2 to 7)."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -40,38 +40,43 @@ class KeyLines:
         self._prices = prices
         self._base = base
 
-    def lines(
+    def held(self, key: Key, here: Holding | None, was: Holding | None, became: Holding | None) -> Line | None:
+        """Compare what is held in open orders; None where one of the sides does not state it."""
+        if here is None or was is None or became is None:
+            return None
+        if here.held is None or was.held is None or became.held is None:
+            return None
+        return self._line(key, "held", here.held, was.held, became.held, self._price(key[1], here, was, became))
+
+    def total(
         self,
         key: Key,
         here: Holding | None,
         was: Holding | None,
         became: Holding | None,
         flying: tuple[InFlight, InFlight] | None,
-    ) -> Iterator[Line]:
-        """Yield the line of what is held, where both sides state it, and the line of the total.
+    ) -> Line:
+        """Compare the total: the holding at the venue, and in the two readings of the book; None counts as zero.
 
-        The holding at the venue and in the two readings of the book; `flying` is what is in flight at this key, seen
-        with each reading, None where nothing is. A side without the key counts as zero.
+        `flying` is what is in flight at this key, seen with each reading; None where nothing is.
         """
-        price = self._price(key[1], here, was, became)
-        if here is not None and was is not None and became is not None:
-            held = here.held, was.held, became.held
-            if held[0] is not None and held[1] is not None and held[2] is not None:
-                yield self._line(Stated(key, "held", held[0], held[1], held[2], price), None)
         venue = here.total if here is not None else ZERO
         before = was.total if was is not None else ZERO
         after = became.total if became is not None else ZERO
-        yield self._line(Stated(key, "total", venue, before, after, price), flying)
-
-    def _line(self, stated: Stated, flying: tuple[InFlight, InFlight] | None) -> Line:
-        key, field, venue, before, after, price = stated
+        price = self._price(key[1], here, was, became)
         if flying is not None:
-            return self._line_in_flight(stated, *flying)
+            return self._line_in_flight(Stated(key, "total", venue, before, after, price), *flying)
+        return self._line(key, "total", venue, before, after, price)
+
+    def _line(
+        self, key: Key, field: str, venue: Decimal, before: Decimal, after: Decimal, price: Decimal | None
+    ) -> Line:
         if venue == before == after:
             # What nearly every line is: as below, without asking for limits that cannot matter.
             relative = ZERO if before else None
             worth = None if price is None else ZERO
             return Line(*key, field, Outcome.EXACT, before, after, venue, ZERO, relative, price, worth)
+        stated = Stated(key, field, venue, before, after, price)
         return self._written(stated, self._judge(stated))
 
     def _line_in_flight(self, stated: Stated, first: InFlight, second: InFlight) -> Line:

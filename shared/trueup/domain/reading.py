@@ -269,15 +269,18 @@ def format_time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def canonical_json(document: object) -> str:
-    """Write JSON so that equal documents are equal bytes: sorted keys, no blanks, UTF-8."""
-    return json.dumps(
-        document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_refuse
-    )
-
-
 def _refuse(value: object) -> NoReturn:
     raise TypeError(f"{type(value).__name__} does not belong in a document: write it as a string first")
+
+
+_CANONICAL = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_refuse
+)
+
+
+def canonical_json(document: object) -> str:
+    """Write JSON so that equal documents are equal bytes: sorted keys, no blanks, UTF-8."""
+    return _CANONICAL.encode(document)
 
 
 def digest(document: object) -> str:

@@ -134,6 +134,17 @@ def test_held_is_bracketed_by_itself() -> None:
     assert line_of(report, "BTC").outcome is Outcome.EXACT
 
 
+@pytest.mark.parametrize("silent", [0, 1, 2])
+def test_what_is_held_is_no_line_if_one_of_the_three_does_not_state_it(silent: int) -> None:
+    sides = [[holding("BTC", "1", held=None if number == silent else "0.5")] for number in range(3)]
+    assert the_line(judge(*sides)).field == "total"
+
+
+def test_nothing_against_nothing_is_exact_and_has_no_share() -> None:
+    line = one("0", "0.00")
+    assert (line.outcome, line.difference, line.relative, line.worth) == (Outcome.EXACT, 0, None, 0)
+
+
 # -- rule 1: every key of either side -----------------------------------------------------------------------------
 
 
