@@ -28,7 +28,7 @@ def watch(produced: Produced) -> None:
                 produced.places[f"a local cloud that did not answer ({type(error).__name__})"] += 1
         stop(cloud)
 
-    LocalCloud.stop = stopped  # type: ignore[method-assign]
+    LocalCloud.stop = stopped  # type: ignore[assignment,method-assign]
 
 
 def look_at(cloud: LocalCloud, produced: Produced) -> None:

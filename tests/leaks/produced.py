@@ -43,14 +43,17 @@ class Produced:
 def as_text(content: Any) -> str:
     """Write anything as the text it would leak as."""
     if isinstance(content, bytes | bytearray):
-        content = bytes(content)
-        if content[:2] == b"\x1f\x8b":
-            try:
-                content = gzip.decompress(content)
-            except (OSError, EOFError, zlib.error):
-                return content.decode("latin-1")
-        return content.decode("utf-8", "replace")
+        return _unpacked(bytes(content)).decode("utf-8", "replace")
     return content if isinstance(content, str) else json.dumps(content, default=_plain, ensure_ascii=False)
+
+
+def _unpacked(content: bytes) -> bytes:
+    if content[:2] != b"\x1f\x8b":
+        return content
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error):
+        return content
 
 
 def _plain(value: Any) -> str:
@@ -59,7 +62,7 @@ def _plain(value: Any) -> str:
 
 def chain_of(error: BaseException) -> str:
     """Write an error as the runtime prints it, with what it was raised from or during."""
-    lines = []
+    lines: list[str] = []
     at: BaseException | None = error
     while at is not None and len(lines) < 20:
         lines.append(f"{type(at).__name__}: {at}" + "".join(f"\n{note}" for note in getattr(at, "__notes__", [])))

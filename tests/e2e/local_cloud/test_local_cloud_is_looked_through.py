@@ -38,7 +38,8 @@ def test_a_secret_is_found_in_every_place_of_a_cloud(cloud: LocalCloud, tiny: De
     }
     for place, secret in planted.items():
         produced.canaries.add_secret(f"the {place}'s secret", secret)
-    dynamodb, s3, logs, sqs = (session.client(name) for name in ("dynamodb", "s3", "logs", "sqs"))  # type: ignore[call-overload]
+    dynamodb, s3 = session.client("dynamodb"), session.client("s3")
+    logs, sqs = session.client("logs"), session.client("sqs")
     dynamodb.put_item(TableName=tiny.outputs["Table"], Item={"pk": {"S": "planted"}, "a": {"S": planted["row"]}})
     s3.create_bucket(Bucket="planted")
     s3.put_object(Bucket="planted", Key="a.json.gz", Body=gzip.compress(base64.b64encode(planted["object"].encode())))

@@ -11,7 +11,7 @@ from pathlib import Path
 from local.venues.server import Answer, Request, VenueServer
 
 SCRIPT = Path(__file__).parents[3] / "scripts" / "audit.py"
-BAD = {"id": "PYSEC-2026-1", "aliases": ["CVE-2026-1"], "affected": []}
+BAD: dict[str, object] = {"id": "PYSEC-2026-1", "aliases": ["CVE-2026-1"], "affected": []}
 
 
 @contextmanager
