@@ -33,10 +33,11 @@ def test_timeout_retries_threshold_and_interval_arrive_where_they_count(
         ReconciliationThresholdPercentage=threshold,
         ReconciliationIntervalSeconds=interval,
     )
-    desk.coinbase.fail(desk.key_names["cb-main"], faults.hang(), times=int(retries) + 1)
+    desk.coinbase.fail(desk.key_names["cb-main"], faults.hang(), times=None)
     run_id = f"20261122T1{retries}0000Z"
 
     ended = desk.run({"scheduled_time": f"2026-11-22T1{retries}:00:00Z"})
+    desk.coinbase.faults.clear()
 
     said = f"account cb-main at coinbase: GET /api/v3/brokerage/accounts got no whole answer within {timeout[0]} s"
     assert [(it.error, it.message) for it in desk.failures(ended)] == [("VenueUnavailable", said)] * (int(retries) + 1)

@@ -23,6 +23,9 @@ def test_a_network_timeout_is_retried_and_then_unverified(desk: Desk) -> None:
     assert done.failed_attempts() == ["VenueUnavailable", "VenueUnavailable"]
     report = desk.account_report(RUN, "cb-main")
     assert (report["status"], report["reasons"], report["verified"]) == ("UNVERIFIED", ["unreachable"], False)
+    (failure,) = desk.report(RUN)["failures"]
+    said = "account cb-main at coinbase: GET /api/v3/brokerage/accounts got no whole answer within 1 s"
+    assert (failure["error"], failure["message"]) == ("VenueUnavailable", said)
     assert desk.account_report(RUN, "dydx-main")["status"] == "OK"
     assert done.status == "SUCCEEDED"
 

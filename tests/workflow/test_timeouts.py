@@ -1,4 +1,7 @@
-"""Whatever hangs is cut off by the next clock outside it: request, function, task, execution."""
+"""Whatever hangs is cut off by the next clock outside it: request, function, task, execution.
+
+That a request ends after its own timeout is in test_errors.py.
+"""
 
 import re
 import threading
@@ -40,24 +43,6 @@ def stuck() -> Iterator[Callable[[dict[str, Any], Callable[[], Any]], Any]]:
 def failure_of(desk: Desk, account_id: str) -> tuple[str, str]:
     (found,) = [failure for failure in desk.report(RUN)["failures"] if failure["account_id"] == account_id]
     return found["error"], found["message"]
-
-
-def test_a_request_ends_after_its_own_timeout(desk_with_two: Desk) -> None:
-    desk_with_two.redefine(MaxRetries="1")
-    desk_with_two.coinbase.fail(desk_with_two.key_names["cb-main"], faults.hang(), times=None)
-
-    done = desk_with_two.run(SCHEDULED)
-
-    assert done.failed_attempts() == ["VenueUnavailable"] * 2
-    error, message = failure_of(desk_with_two, "cb-main")
-    assert (error, message) == (
-        "VenueUnavailable",
-        "account cb-main at coinbase: GET /api/v3/brokerage/accounts got no whole answer within 1 s",
-    )
-    report = desk_with_two.account_report(RUN, "cb-main")
-    assert (report["status"], report["reasons"], report["verified"]) == ("UNVERIFIED", ["unreachable"], False)
-    assert desk_with_two.account_report(RUN, "dydx-main")["status"] == "OK"
-    assert done.status == "SUCCEEDED"
 
 
 def test_a_request_ends_before_its_function_would_be_killed(desk_with_two: Desk) -> None:
