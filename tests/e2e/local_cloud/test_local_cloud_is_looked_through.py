@@ -60,6 +60,7 @@ def test_a_secret_is_found_in_every_place_of_a_cloud(cloud: LocalCloud, tiny: De
     produced.canaries.add_balance(BALANCE + "1")
 
     clouds.look_at(cloud, produced)
+    dynamodb.delete_item(TableName=tiny.outputs["Table"], Key={"pk": {"S": "planted"}})
 
     for found in (
         "the row's secret in a row of the cloud {'S': 'planted'}",
