@@ -104,15 +104,6 @@ def without(case: Document, path: tuple[Any, ...]) -> Document:
     return case
 
 
-def read_by_nobody(case: Document) -> bool:
-    """Tell whether one reading of the book alone covers a wallet the venue never named.
-
-    The product says zero of it instead of nothing, and `book_not_covering` instead of `incomplete`.
-    """
-    before, after = (set(book["wallets"]) if book else set() for book in rules.books_of(case))
-    return bool((before ^ after) - case["snapshot"]["wallets"].keys())
-
-
 def count(said: Document, counts: dict[str, Counter[str]]) -> None:
     """Count what a report has met, so that one sees what the generator reaches."""
     counts["status"][said["status"]] += 1

@@ -130,8 +130,9 @@ def lines_of_key(case: Document, books: list[Document], wallet: str, asset: str,
             + [one_sided(b, not b["applied"], case) for b in flight if all(b is not pair[1] for pair in pairs)]
         )
     if known or any(shifts):
-        found = look(terms, [total - shift for shift in shifts], totals, [sum(x) for x in zip(totals, unapplied)])  # noqa: B905
-        plainly = look(terms, [total, total], totals, totals)
+        # By docs/decisions/comparing.md the tolerance is of the book as stated, until an item of one side is used.
+        found = look(terms, [total - shift for shift in shifts], totals)
+        plainly = look(terms, [total, total], totals)
         n = found.bound
         references, rule = moved[n], found.rule
         agrees = bool(references) and found.outcome in ("exact", "within_tolerance")
@@ -151,17 +152,17 @@ def lines_of_key(case: Document, books: list[Document], wallet: str, asset: str,
         lines.append(judged(wallet, asset, "total", stated, terms, found, totals[found.bound], rule) | extra)
     if venue and before and after and all(side.get("held") is not None for side in (venue, before, after)):  # Rule 6
         held, *helds = stated = tuple(Fraction(side["held"]) for side in (venue, before, after))
-        found = look(terms, [held, held], helds, helds, held=True)
+        found = look(terms, [held, held], helds, held=True)
         lines.append(judged(wallet, asset, "held", stated, terms, found, helds[found.bound], found.rule))
     return lines
 
 
-def look(terms: Any, venue: list[Any], book: list[Any], whole: list[Any], *, held: bool = False) -> Any:
-    """Rule 2: v against both bounds; `whole` is what a share of the book is taken of in the tolerance."""
+def look(terms: Any, venue: list[Any], book: list[Any], *, held: bool = False) -> Any:
+    """Rule 2: v against both bounds, each with v as that reading's own items leave it."""
     differences = [venue[0] - book[0], venue[1] - book[1]]
     same = differences[0] == differences[1]
     near = 0 if abs(differences[0]) <= abs(differences[1]) else 1
-    rule = within(terms, differences[near], whole[near])
+    rule = within(terms, differences[near], book[near])
     kind, severity = None, "OK"
     if same and differences[0] == 0:
         outcome, rule = "exact", None

@@ -157,7 +157,9 @@ class _Comparison:
     def _unread(self, asked: frozenset[str]) -> dict[str, Reason]:
         """Say why each wallet is not read that somebody asked for, the book covers or the venue failed to show."""
         unread = {wallet: reason for wallet, reason in self.snapshot.wallets.items() if reason is not None}
-        for wallet in (asked | self.covered) - self.snapshot.wallets.keys():
+        # Of either reading: what only one of them covers was not read at the venue either, and is not zero there.
+        known = {wallet for book in (self.book, self.book_after) if book is not None for wallet in book.wallets}
+        for wallet in (asked | known) - self.snapshot.wallets.keys():
             unread[wallet] = Reason.INCOMPLETE
         return unread
 

@@ -249,6 +249,19 @@ def test_a_wallet_only_one_reading_of_the_book_covers_is_unverified_and_its_line
     assert (report.verified, report.reasons) == (False, (Reason.BOOK_NOT_COVERING,))
 
 
+@pytest.mark.parametrize("first_reading_covers", [True, False])
+@pytest.mark.parametrize("held", [(), (holding("ETH", "5", "earn"),)])
+def test_a_wallet_nobody_read_is_not_zero_because_one_reading_of_the_book_leaves_it_out(
+    first_reading_covers: bool, held: tuple[Any, ...]
+) -> None:
+    wide, narrow = book(("BTC", "1"), *held, wallets=("spot", "earn")), book(("BTC", "1"))
+    report = judge([("BTC", "1")], *((wide, narrow) if first_reading_covers else (narrow, wide)))
+    assert (report.verified, report.reasons) == (False, (Reason.INCOMPLETE,))
+    for line in report.lines:
+        if line.wallet == "earn":
+            assert (line.venue, line.reason) == (None, Reason.INCOMPLETE)
+
+
 # -- rule 1: an account that shows nothing at all ------------------------------------------------------------------
 
 
