@@ -84,7 +84,7 @@ def _deploy_functions(prices_url: str) -> Functions:
             "RECONCILIATION_ENABLED": "true",
             "RECONCILIATION_INTERVAL_SECONDS": "300",
             "RECONCILIATION_THRESHOLD_PERCENTAGE": "0.1",
-            "RECONCILIATION_TIMEOUT_MILLISECONDS": "1000",
+            "RECONCILIATION_TIMEOUT_MILLISECONDS": "5000",
             "RECONCILIATION_MAX_RETRIES": "3",
         }
     )

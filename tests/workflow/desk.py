@@ -122,7 +122,7 @@ class Functions:
         self.invocations: list[tuple[str, dict[str, Any]]] = []
         self._lock = threading.Lock()
         self._disturbances: dict[str, Disturbance] = {}
-        self.remaining_milliseconds = 10_000
+        self.remaining_milliseconds = 26_000
         """What the functions are told they have left."""
 
     def deploy(self, name: str, folder: str, **environment: str) -> None:

@@ -145,7 +145,7 @@ def test_wherever_compare_is_killed_the_retry_ends_as_if_it_had_not_been(bench: 
 def test_a_compare_that_hangs_and_lives_on_beside_its_retry_changes_nothing(bench: Bench) -> None:
     _, undisturbed = bench.compare(Power())
     _, a_minute_later = bench.compare(Power(), first_minute=2)
-    bench.desk.redefine(CompareTaskTimeoutSeconds="1")
+    bench.desk.redefine(CompareTaskTimeoutSeconds="2")
 
     for number, expected in ((1, a_minute_later), (4, undisturbed)):
         slow = Power(cut_at=number, hold=True)

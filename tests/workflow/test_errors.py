@@ -14,6 +14,7 @@ NEXT_SCHEDULED = {"scheduled_time": "2026-11-22T12:05:00Z"}
 
 def test_a_network_timeout_is_retried_and_then_unverified(desk: Desk) -> None:
     desk.redefine(MaxRetries="1")
+    desk.functions.configure("fetch-coinbase", RECONCILIATION_TIMEOUT_MILLISECONDS="1000")
     desk.open_coinbase("cb-main", {"BTC": "1"}, book={"BTC": "1"})
     desk.open_dydx("dydx-main", make_address("desk"), {"USDC": "100"}, {}, book={"USDC": "100"})
     desk.coinbase.fail(desk.key_names["cb-main"], faults.hang(), times=None)
