@@ -140,10 +140,11 @@ def _ended(cloud: Cloud, execution: str, run_id: str, described: dict[str, Any])
     status = described["status"]
     document = cloud.objects.get(keys.report_object(run_id))
     report = None if document is None else read_run_report(document)
-    return Followed(run_id, execution, status, document, report, None if report else _why_no_report(described))
+    return Followed(run_id, execution, status, document, report, None if report else why_no_report(described))
 
 
-def _why_no_report(described: dict[str, Any]) -> str:
+def why_no_report(described: dict[str, Any]) -> str:
+    """Say why an execution that has ended left no report, in one line."""
     if described["status"] != "SUCCEEDED":
         error, cause = described.get("error") or described["status"], _message(described.get("cause") or "")
         return one_line(f"the run ended without a report: {error}{f': {cause}' if cause else ''}")

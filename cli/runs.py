@@ -9,6 +9,7 @@ from rich.text import Text
 from cli import exits
 from cli.cloud import Cloud, connect
 from cli.errors import BadInput
+from cli.follow import why_no_report
 from cli.options import DEFAULT_STACK, AccountId, Json, Local, Region, StackName, account_id, check_run_id, day, moment
 from cli.output import note, print_document, print_line, print_table
 from cli.tables import account_report_table, plain_table, run_report_table, severity_counts, status_text
@@ -20,7 +21,7 @@ from trueup.errors import ConfigInvalid
 from trueup.store import keys
 
 app = typer.Typer(no_args_is_help=False, help="Past runs: list, show one, and the history of an account.")
-_KEYS = {"pk", "sk", "expires_at"}
+_KEYS = {"pk", "sk", "expires_at", "why"}
 _WITHOUT_REPORT = {
     "running": "running, and has no report yet",
     "disabled": "nothing was looked at: ReconciliationEnabled was false",
@@ -73,8 +74,11 @@ def show(
         row = cloud.runs.get(run_id)
         if row is None:
             raise BadInput(f"RUN_ID: there is no run {run_id}; `trueup runs list --day DAY` names them")
-        state = _as_it_is(cloud, row)["state"]
+        found = _as_it_is(cloud, row)
+        state, why = found["state"], found.get("why")
         note(f"run {run_id}: {_WITHOUT_REPORT.get(state, f'{state}, and has no report')}")
+        if why is not None:
+            note(f"{why}; the next run looks again, or redrive the execution {row['execution']} in Step Functions")
         raise typer.Exit(exits.UNVERIFIED)
     report = read_run_report(document)
     if account is None:
@@ -155,15 +159,18 @@ def history(
 
 
 def _as_it_is(cloud: Cloud, row: dict[str, Any]) -> dict[str, Any]:
-    """Correct the state of a run that ended before it could write so: its execution knows."""
+    """Correct the state of a run that ended before it could write so: its execution knows, and knows `why`."""
     if row["state"] != "running":
         return row
     states = cloud.client("stepfunctions")
     try:
-        status = states.describe_execution(executionArn=row["execution"])["status"]
+        described = states.describe_execution(executionArn=row["execution"])
     except states.exceptions.ExecutionDoesNotExist:
         return row | {"state": "gone"}
-    return row if status in {"RUNNING", "SUCCEEDED"} else row | {"state": status.lower().replace("_", " ")}
+    status = described["status"]
+    if status in {"RUNNING", "SUCCEEDED"}:
+        return row
+    return row | {"state": status.lower().replace("_", " "), "why": why_no_report(described)}
 
 
 def _account_of(report: RunReport, name: str) -> AccountReport | None:

@@ -89,7 +89,9 @@ def test_a_plan_that_dies_every_time_fails_its_run_and_no_second_delivery_hides_
     assert (done.status, done.error) == ("FAILED", "Runtime.ExitError")
     assert again.states_entered()[-1] == "AlreadyClaimed"
     assert "failed" in operator("runs", "list", "--day", "2026-11-22").out
-    assert operator("runs", "show", RUN).err == f"run {RUN}: failed, and has no report\n"
+    first, second = operator("runs", "show", RUN).err.splitlines()
+    assert first == f"run {RUN}: failed, and has no report"
+    assert second.startswith("the run ended without a report: Runtime.ExitError")
     assert desk.run(NEXT_SCHEDULED).states_entered()[-1] == "Reported"
 
 

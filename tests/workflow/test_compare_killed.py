@@ -167,7 +167,8 @@ def test_a_compare_that_dies_every_time_fails_the_run_and_says_what_stands(bench
     assert done.failed_attempts() == ["Runtime.ExitError"] * 3
     assert left.alerts == {}
     shown = operator("runs", "show", RUN)
-    assert (shown.code, shown.err) == (2, f"run {RUN}: failed, and has no report\n")
+    assert (shown.code, shown.err.splitlines()[0]) == (2, f"run {RUN}: failed, and has no report")
+    assert "redrive the execution" in shown.err
     assert "failed" in operator("runs", "list", "--day", "2026-11-22").out
 
     again = bench.desk.run({"run_id": RUN})

@@ -138,7 +138,8 @@ def test_an_execution_that_does_not_end_is_stopped_and_not_called_running(
     assert "timed out" in listed
     assert "running" not in listed
     shown = operator("runs", "show", RUN)
-    assert (shown.code, shown.err) == (2, f"run {RUN}: timed out, and has no report\n")
+    assert (shown.code, shown.err.splitlines()[0]) == (2, f"run {RUN}: timed out, and has no report")
+    assert "redrive the execution" in shown.err
     assert desk_with_two.objects.get(keys.report_object(RUN)) is None
 
     desk_with_two.functions.disturb("fetch-coinbase", None)

@@ -81,7 +81,9 @@ def test_a_run_that_goes_on_is_not_verified_yet(cloud, execution):
 def test_a_run_that_died_before_it_could_say_so_is_not_called_running(cloud, execution):
     begun(cloud, execution)
     boto3.client("stepfunctions").stop_execution(executionArn=execution)
-    assert "aborted, and has no report" in trueup("runs", "show", RUN_ID).err
+    shown = trueup("runs", "show", RUN_ID).err
+    assert "aborted, and has no report" in shown
+    assert f"redrive the execution {execution} in Step Functions" in shown
     listed = trueup("runs", "list", "--day", "2026-11-22")
     assert "aborted" in listed.out
     assert "running" not in listed.out
