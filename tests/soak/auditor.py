@@ -9,8 +9,9 @@ from local.cloud.errors import NothingReceived
 from local.cloud.messages import Received
 from tests.soak.accounts import ACCOUNTS, BY_ID
 from tests.soak.accounts import PRICES as PRICE_LIST
-from tests.soak.conductor import Conductor, Execution, Round
+from tests.soak.conductor import Conductor
 from tests.soak.plan import HEIGHT, RoundPlan
+from tests.soak.rounds import Execution, Round
 from tests.soak.stored import Row, Stored, chain_faults, sha256
 from tests.soak.venue_faults import KINDS
 from tests.soak.verdict import Violation, Window, account_violations, run_violations

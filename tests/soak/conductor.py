@@ -1,28 +1,25 @@
 """Carries a round out: changes, faults, trades and kills as planned, runs started, everything waited for."""
 
+import functools
 import json
 import os
 import signal
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from ulid import ULID
 
 from local.cloud import processes, state_folder
 from local.venues import faults
-from local.venues.faults import Exchange, Fault
-from local.venues.server import Answer
 from local.venues.simulator import LoggedRequest, Simulator
 from tests.soak.accounts import BY_ID, FIRST, SECOND, WHOLE, Told
-from tests.soak.plan import HEIGHT, PRICES, Change, RoundPlan, Trade, VenueFault
+from tests.soak.plan import HEIGHT, PRICES, Change, RoundPlan, VenueFault
+from tests.soak.rounds import Execution, Round
+from tests.soak.trades import Trades
 from tests.soak.truth import Serve
 from tests.soak.venue_faults import KINDS, TRADE_AFTER, named, on_second_page, tells_the_truth
 from tests.soak.world import World, moved
@@ -30,64 +27,19 @@ from tests.soak.world import World, moved
 RATES_PATH, HEIGHT_PATH = "/v2/exchange-rates", "/v4/height"
 _FIRST_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 _EXECUTION_SECONDS = 150
-_TIMED_OUT = {"States.Timeout", "Sandbox.Timedout", "Runtime.Unknown"}
 _POLL_SECONDS = 0.04
 _BOOK_MUST_BE_CONFIRMED_SECONDS = 300
-
-
-@dataclass
-class Execution:
-    """One execution and how it ended. `run_id` is what its input asks for."""
-
-    run_id: str
-    day: str
-    """The UTC day the run is filed under."""
-    arn: str
-    begun: float
-    status: str = "RUNNING"
-    error: str | None = None
-    output: dict[str, Any] = field(default_factory=dict)
-    failed_attempts: list[str] = field(default_factory=list)
-
-
-@dataclass
-class Round:
-    """What happened in a round."""
-
-    plan: RoundPlan
-    begin: float
-    end: float = 0.0
-    executions: list[Execution] = field(default_factory=list)
-    fired: list[dict[str, Any]] = field(default_factory=list)
-    faulted: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """Requests at the venues by who asked and the fault that answered."""
-    kills: int = 0
-    trades: int = 0
-    errors: list[str] = field(default_factory=list)
-    """What went wrong in the soak's own threads."""
-
-    @property
-    def timed_out(self) -> bool:
-        """Whether a function did not end in time: by a fault, or on a machine with too much to do."""
-        return any(_TIMED_OUT & set(execution.failed_attempts) for execution in self.executions)
-
-    @property
-    def may_fail(self) -> bool:
-        """Whether an execution may end FAILED before it has told everything."""
-        return self.plan.aws_misbehaves or self.timed_out
 
 
 class Conductor:
     """Plays rounds on a world."""
 
-    def __init__(self, world: World, seed: int) -> None:
+    def __init__(self, world: World) -> None:
         self._world = world
-        self._seed = seed
         self._states = world.cloud.session().client("stepfunctions")
         self._machine = world.deployment.outputs["StateMachineArn"]
         self._seen = {id(venue): 0 for venue in (world.coinbase, world.dydx)}
-        self._left: dict[str, list[float]] = {}
-        self._followers: list[threading.Thread] = []
+        self._trades = Trades(world)
         self.price_serves: list[float] = []
         """When the price list was answered with the truth."""
 
@@ -99,14 +51,12 @@ class Conductor:
             self._change(change)
         self._misbehave(plan, happened)
         kill_rules = self._aws_misbehaves(plan)
-        helpers = [
-            self._in_thread(happened, lambda trade=trade: self._trade(trade, happened), trade.delay)  # type: ignore[misc]
-            for trade in plan.trades
-            if trade.when == "beside"
-        ]
+        for trade in plan.trades:
+            if trade.when == "beside":
+                happened.in_thread(functools.partial(self._trades.trade, trade, happened), trade.delay)
         stop = threading.Event()
         if plan.kill is not None:
-            helpers.append(self._in_thread(happened, lambda: self._kill_when_fired(kill_rules, stop, happened), 0.0))
+            happened.in_thread(functools.partial(self._kill_when_fired, kill_rules, stop, happened), 0.0)
         happened.begin = time.time()
         try:
             self._start_all(plan, happened)
@@ -116,9 +66,7 @@ class Conductor:
             stop.set()
             for venue in (self._world.coinbase, self._world.dydx):
                 venue.faults.clear()
-            for thread in (*helpers, *self._followers):
-                thread.join()
-            self._followers.clear()
+            happened.join()
         happened.end = time.time()
         happened.fired = self._world.proxy.fired()
         self._world.proxy.set_rules([])
@@ -162,9 +110,9 @@ class Conductor:
         for trade in plan.trades:
             if trade.when != "beside":
                 caller = world.callers[trade.account_id]
-                world.venue_of(trade.account_id).fail(caller, self._trading(trade, happened))
+                world.venue_of(trade.account_id).fail(caller, self._trades.while_read(trade, happened))
         if plan.row_vanishes:
-            world.coinbase.fail(world.callers["cb-pages"], self._vanishing())
+            world.coinbase.fail(world.callers["cb-pages"], self._trades.row_vanishes())
         for fault in plan.venue_faults:
             self._queue(fault)
 
@@ -177,74 +125,10 @@ class Conductor:
         else:
             self._world.venue_of(fault.who).fail(self._world.callers[fault.who], made, times=fault.times)
 
-    def _vanishing(self) -> Fault:
-        def change(exchange: Exchange) -> Answer:
-            self._world.row_vanishes("cb-pages")
-            return self._leaves("cb-pages", exchange)
-
-        return Fault(TRADE_AFTER, change)
-
-    def _leaves(self, account_id: str, exchange: Exchange) -> Answer:
-        """The honest answer, which leaves only now."""
-        self._left.setdefault(account_id, []).append(time.time())
-        return exchange.honest
-
     def _aws_misbehaves(self, plan: RoundPlan) -> list[int]:
         self._world.proxy.forget()
         kills = [] if plan.kill is None else [plan.kill.rule()]
         return self._world.proxy.set_rules([*kills, *(fault.rule() for fault in plan.aws_faults)])[: len(kills)]
-
-    # -- trades ------------------------------------------------------------------------------------------------
-
-    def _trading(self, trade: Trade, happened: Round) -> Fault:
-        """A fault that is none: it trades while the venue computes its answer."""
-
-        def before(exchange: Exchange) -> Answer:
-            self._trade(trade, happened)
-            return faults.status(429, retry_after="0").change(exchange)
-
-        def after(exchange: Exchange) -> Answer:
-            self._trade(trade, happened)
-            return self._leaves(trade.account_id, exchange)
-
-        return Fault("429 wait", before) if trade.when == "before" else Fault(TRADE_AFTER, after)
-
-    def _trade(self, trade: Trade, happened: Round) -> None:
-        """Fill at the venue, then write the book: the order in which it happens on a desk."""
-        truth, world = self._world.truths[trade.account_id], self._world
-        venue = world.venue_of(trade.account_id)
-        venue.lock.acquire()  # first, as in a handler, which has it already
-        try:
-            truth.lock.acquire()
-        except BaseException:
-            venue.lock.release()
-            raise
-        try:
-            try:
-                by = self._amount_of(trade)
-                world.move_venue(trade.account_id, moved(truth.venue[-1].holdings, trade.key, by))
-            finally:
-                venue.lock.release()
-            if not trade.book_later:
-                world.write_book(trade.account_id, moved(truth.book[-1].holdings, trade.key, by))
-        finally:
-            truth.lock.release()
-        happened.trades += 1
-        if trade.book_later:
-            self._followers.append(self._in_thread(happened, lambda: self._book_follows(trade, by), trade.delay))
-
-    def _book_follows(self, trade: Trade, by: Decimal) -> None:
-        truth = self._world.truths[trade.account_id]
-        with truth.lock:
-            self._world.write_book(trade.account_id, moved(truth.book[-1].holdings, trade.key, by))
-
-    def _amount_of(self, trade: Trade) -> Decimal:
-        """Signed, and back towards the beginning where it strayed far: rounds go on for ever."""
-        truth = self._world.truths[trade.account_id]
-        start = truth.told.amounts()[trade.key]
-        strayed = truth.book[-1].holdings.get(trade.key, Decimal(0)) - start
-        by = abs(start * trade.share)
-        return by if (trade.share > 0 and strayed < abs(start) / 2) or strayed < -abs(start) / 2 else -by
 
     # -- runs --------------------------------------------------------------------------------------------------
 
@@ -311,7 +195,7 @@ class Conductor:
     def _note(self, account_id: str, logged: LoggedRequest, at: float) -> None:
         truth = self._world.truths[account_id]
         part = _part_of(truth.told, logged)
-        left = self._left[account_id].pop(0) if logged.fault == TRADE_AFTER and self._left.get(account_id) else at
+        left = (self._trades.left(account_id) if logged.fault == TRADE_AFTER else None) or at
         if part is not None and tells_the_truth(logged.fault, second_page=part == SECOND):
             truth.serves.append(Serve(at, left, part))
 
@@ -320,18 +204,6 @@ class Conductor:
         if found:
             self._seen[id(venue)] = found[-1].number
         return found
-
-    def _in_thread(self, happened: Round, call: Callable[[], None], delay: float) -> threading.Thread:
-        def run() -> None:
-            try:
-                time.sleep(delay)
-                call()
-            except Exception as error:  # noqa: BLE001 (said with the round, which then counts as broken)
-                happened.errors.append(f"{type(error).__name__}: {error}")
-
-        thread = threading.Thread(target=run, daemon=True)
-        thread.start()
-        return thread
 
 
 def _part_of(told: Told, logged: LoggedRequest) -> str | None:

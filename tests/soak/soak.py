@@ -9,8 +9,9 @@ from pathlib import Path
 
 from tests.soak.auditor import Auditor
 from tests.soak.aws_faults import action_name
-from tests.soak.conductor import Conductor, Round
+from tests.soak.conductor import Conductor
 from tests.soak.plan import plan_round
+from tests.soak.rounds import Round
 from tests.soak.verdict import Violation
 from tests.soak.world import World, world
 
@@ -36,7 +37,7 @@ def soak(seed: int, runs: int, folder: Path, say: Say, *, give_up_after: int = 5
     begun = time.monotonic()
     outcome = Outcome([], Counter(), Counter(), Counter(), Counter(), 0.0)
     with world(folder, say) as running:
-        conductor = Conductor(running, seed)
+        conductor = Conductor(running)
         auditor = Auditor(running, conductor)
         number, told = 0, begun
         while auditor.figures["runs"] < runs and len(outcome.violations) < give_up_after:
@@ -57,7 +58,7 @@ def soak(seed: int, runs: int, folder: Path, say: Say, *, give_up_after: int = 5
                 say(f"round {number}: {auditor.figures['runs']} of {runs} runs, {seconds:.0f} s, "
                     f"{len(outcome.violations)} violations")  # fmt: skip
         _tell(outcome, auditor.check_everything(), seed, happened, running, folder, say)
-    outcome.figures = auditor.figures
+    outcome.figures.update(auditor.figures)
     outcome.figures["rounds"] = number
     outcome.seconds = time.monotonic() - begun
     return outcome
