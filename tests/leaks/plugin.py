@@ -79,7 +79,11 @@ def _look_at_files(config: pytest.Config) -> None:
     if base is None:
         return  # nobody asked for a folder
     PRODUCED.doing = "the folders of the tests"
+    # Where packages were installed stands other people's code, with examples of all that is looked for.
+    installed = {found.parent for found in Path(base).rglob("*.dist-info")}
     for path in sorted(Path(base).rglob("*")):
+        if installed and not installed.isdisjoint(path.parents):
+            continue
         if path.is_symlink() or not path.is_file() or path.suffix == ".pem" or path.stat().st_size > LARGEST:
             continue
         content = path.read_bytes()
