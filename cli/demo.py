@@ -26,7 +26,7 @@ from local.cloud.webhook import Webhook
 from local.stage import story
 from local.stage.stage import Stage, stage
 from trueup.domain.reasons import Severity
-from trueup.domain.report import UNVERIFIED, RunReport
+from trueup.domain.report import RunReport
 
 DEMO_STATE_FOLDER = Path(".trueup") / "demo"
 FILLS = 5
@@ -92,7 +92,8 @@ def _show(staged: Stage, *, as_json: bool) -> list[str]:
 
 
 def _is_said(status: str) -> bool:
-    return status != UNVERIFIED and Severity[status] >= Severity.MAJOR
+    # What is critical was looked at twice; anything less waits for the next run to see it too.
+    return status == Severity.CRITICAL.name
 
 
 def _differences(report: RunReport, received: dict[str, list[Received]], alerts: int) -> list[str]:

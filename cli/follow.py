@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,18 +79,26 @@ class _Watched:
     manifest: Manifest | None = None
     read: set[str] = field(default_factory=set)
     failed: set[str] = field(default_factory=set)
+    again: list[str] | None = None
+    """The accounts that are looked at twice, once that is decided."""
     last_event: int = 0
 
     def look(self) -> bool:
         """Tell what is new; say whether anything was."""
-        before = (self.manifest is None, len(self.read), len(self.failed), self.last_event)
+        before = self._position()
         for line in self._failed_attempts():
             self.tell(line)
         if self.manifest is None:
             self._look_for_manifest()
-        if self.manifest is not None and len(self.read) + len(self.failed) < len(self.manifest.accounts):
-            self._look_for_accounts(self.manifest)
-        return before != (self.manifest is None, len(self.read), len(self.failed), self.last_event)
+        if self.manifest is not None:
+            if len(self.read) + len(self.failed) < len(self.manifest.accounts):
+                self._look_for_accounts(self.manifest)
+            elif self.again is None:
+                self._look_for_second_looks()
+        return before != self._position()
+
+    def _position(self) -> tuple[object, ...]:
+        return self.manifest is None, len(self.read), len(self.failed), self.again is None, self.last_event
 
     def _look_for_manifest(self) -> None:
         if self.cloud.objects.get(keys.manifest_object(self.run_id)) is None:
@@ -101,18 +109,21 @@ class _Watched:
 
     def _look_for_accounts(self, manifest: Manifest) -> None:
         prefix = keys.observations_prefix(self.run_id)
-        found = {key.removeprefix(prefix).removesuffix(".json.gz") for key in self.cloud.objects.keys(prefix)}
+        there = {key.removeprefix(prefix).removesuffix(".json.gz") for key in self.cloud.objects.keys(prefix)}
+        found = there & manifest.accounts.keys()
         new = sorted(found - self.read)
         self.read |= found
         if new:
-            names = ", ".join(new[:NAMES_SHOWN]) + (
-                f" and {len(new) - NAMES_SHOWN} more" if len(new) > NAMES_SHOWN else ""
-            )
-            self.tell(f"{len(self.read)} of {_count(len(manifest.accounts), 'account')} read: {names}")
+            self.tell(f"{len(self.read)} of {_count(len(manifest.accounts), 'account')} read: {_some(new)}")
         for name, failure in sorted(self.cloud.runs.failures(self.run_id).items()):
             if name not in self.failed and (name in manifest.accounts or name == PRICES_FAILURE):
                 self.tell(f"{name}: given up, {failure.error}")
                 self.failed.add(name)
+
+    def _look_for_second_looks(self) -> None:
+        self.again = self.cloud.runs.recheck(self.run_id)
+        if self.again:
+            self.tell(f"in doubt, looked at again in a moment: {_some(self.again)}")
 
     def _failed_attempts(self) -> Iterator[str]:
         for event in self._new_events():
@@ -164,6 +175,11 @@ def _message(cause: str) -> str:
         return str(json.loads(cause)["errorMessage"])
     except (ValueError, KeyError, TypeError):
         return cause
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - NAMES_SHOWN
+    return ", ".join(names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _count(number: int, noun: str) -> str:

@@ -125,6 +125,8 @@ class CompareSettings:
     topic_arn: str
     base_currency: str
     relative: Decimal
+    fetch_functions: Mapping[str, str]
+    max_concurrency: int
 
     @classmethod
     def from_env(cls, env: _Environment) -> "CompareSettings":
@@ -134,6 +136,8 @@ class CompareSettings:
             topic_arn=_text(env, "TOPIC_ARN"),
             base_currency=_currency(env),
             relative=threshold(_text(env, "RECONCILIATION_THRESHOLD_PERCENTAGE")),
+            fetch_functions=_functions(env, "FETCH_FUNCTIONS"),
+            max_concurrency=_whole(env, "MAX_CONCURRENCY", 1, 1000),
         )
 
 

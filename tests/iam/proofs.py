@@ -64,6 +64,7 @@ PROOFS: dict[str, dict[str, tuple[Proof, ...]]] = {
         "KeepTheAudit": _USED,
         "ListRuns": _USED,
         "ReadRun": _USED,
+        "AskForSecondLooks": _USED,
         "WriteReport": _USED,
         "Alert": _USED,
         "OpenTable": (Proof.EVALUATION,),

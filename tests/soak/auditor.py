@@ -42,6 +42,8 @@ class Auditor:
         """The runs whose audit must be whole."""
         self._alerts: dict[str, Received] = {}
         self._alert_ids: dict[tuple[str, str], str] = {}
+        self._told: dict[tuple[str, str], list[str]] = {}
+        """When the account was looked at, of each alert that named a break."""
         self._heard = 0
         self._have_prices = False
         self.figures: Counter[str] = Counter()
@@ -189,7 +191,8 @@ class Auditor:
                         Violation("an audit row agrees with the report", str(true), str(stated), account_id, run_id)
                     )
             if account["evidence_sha256"] is not None:
-                evidence = self._stored.document(f"runs/{run_id}/observations/{account_id}.json.gz")
+                look = "second/" if account["recheck"] == "read" else ""
+                evidence = self._stored.document(f"runs/{run_id}/observations/{look}{account_id}.json.gz")
                 if evidence is None or sha256(evidence) != account["evidence_sha256"]:
                     found.append(
                         Violation("the evidence", "as the report names it", "another, or none", account_id, run_id)
@@ -206,7 +209,7 @@ class Auditor:
             (run_id, account["account_id"])
             for run_id in run_ids
             for account in self._reports[run_id]["accounts"]
-            if any(line["outcome"] == "break" and line["severity"] in _SAID for line in account["lines"])
+            if any(line.get("news") for line in account["lines"])
         }
         must = {(run_id, account_id) for run_id, account_id in wanted if run_id in self._finished}
         received = self._receive(must)
@@ -223,7 +226,56 @@ class Auditor:
                 )
             else:
                 self.figures["alerts not sent, and said by the alarm for a failed run"] += 1
+        for run_id in run_ids:
+            if run_id in self._finished:
+                found += self._check_what_was_said(run_id)
         return found
+
+    def _check_what_was_said(self, run_id: str) -> list[Violation]:
+        """Nothing critical stays unsaid: it is confirmed at once, and people were told since it was last all right."""
+        found = []
+        for account in self._reports[run_id]["accounts"]:
+            for line in account["lines"]:
+                if line["outcome"] != "break" or line["severity"] != "CRITICAL":
+                    continue
+                account_id, at = account["account_id"], account["observed_at"]
+                if line["state"] != "confirmed":
+                    # Only what the second look alone showed may wait, and what a newer look has overtaken.
+                    self.figures["critical breaks that wait for the next run"] += 1
+                    if account["recheck"] != "read" and not self._is_overtaken(account_id, at):
+                        found.append(
+                            Violation("a critical break waits", "confirmed", str(line["state"]), account_id, run_id)
+                        )
+                    continue
+                self.figures["critical breaks confirmed"] += 1
+                told = self._told.get((account_id, line["break_id"]), [])
+                if not any(since > self._last_all_right(account_id, line, at) for since in told):
+                    found.append(
+                        Violation("a critical break nobody was told of", "an alert", "none", account_id, run_id)
+                    )
+        return found
+
+    def _accounts_seen(self, account_id: str) -> list[dict[str, Any]]:
+        return [
+            account
+            for report in self._reports.values()
+            for account in report["accounts"]
+            if account["account_id"] == account_id and account["observed_at"] is not None
+        ]
+
+    def _is_overtaken(self, account_id: str, at: str) -> bool:
+        return any(account["observed_at"] > at for account in self._accounts_seen(account_id))
+
+    def _last_all_right(self, account_id: str, broken: Mapping[str, Any], before: str) -> str:
+        """When a line was last seen to be no break: it agreed, or was gone from a wallet that was compared."""
+        last = ""
+        for account in self._accounts_seen(account_id):
+            outcomes = [line["outcome"] for line in account["lines"] if _key(line) == _key(broken)]
+            gone = not outcomes and (broken["wallet"] is None or broken["wallet"] in account["compared"])
+            right = gone if not outcomes else outcomes[0] in ("exact", "within_tolerance")
+            if right and account["status"] != "UNVERIFIED" and account["observed_at"] < before:
+                last = max(last, account["observed_at"])
+        return last
 
     def _receive(self, must: set[tuple[str, str]]) -> list[Received]:
         def all_there(messages: Sequence[Received]) -> bool:
@@ -251,7 +303,13 @@ class Auditor:
         lines = [
             line for account in report["accounts"] if account["account_id"] == account_id for line in account["lines"]
         ]
-        severities = [line["severity"] for line in lines if line["outcome"] == "break" and line["severity"] in _SAID]
+        news = [line for line in lines if line.get("news")]
+        at = next((a["observed_at"] for a in report["accounts"] if a["account_id"] == account_id), "")
+        for line in news:
+            self._told.setdefault((account_id, line["break_id"]), []).append(at)
+            if (line["outcome"], line["state"]) != ("break", "confirmed"):
+                found.append(Violation("an alert of what is not confirmed", "confirmed", str(line), account_id, run_id))
+        severities = [line["severity"] for line in news if line["severity"] in _SAID]
         worst = max(severities, key=_SAID.index, default=None)
         if alert["severity"] != worst:
             found.append(Violation("a false alarm", f"severity {worst}", alert["severity"], account_id, run_id))
@@ -266,6 +324,10 @@ class Auditor:
 
     def _named(self, run_id: str, found: Sequence[Violation]) -> list[Violation]:
         return [Violation(v.what, v.expected, v.found, v.account_id, run_id) for v in found]
+
+
+def _key(line: Mapping[str, Any]) -> tuple[Any, ...]:
+    return line["wallet"], line["asset"], line["field"]
 
 
 def allowed_reasons(plan: RoundPlan, account_id: str) -> frozenset[str]:

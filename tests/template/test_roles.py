@@ -45,6 +45,7 @@ MAY = {
         ),
         ("s3:ListBucket", "runs/*"),
         ("s3:GetObject", "runs/*"),
+        ("s3:PutObject", "runs/*/recheck.json.gz"),
         ("s3:PutObject", "runs/*/report.json.gz"),
         ("sns:Publish", TOPIC),
     },

@@ -14,6 +14,7 @@ from moto import mock_aws
 from moto.awslambda_simple.models import LambdaSimpleBackend
 from moto.dynamodb.models import DynamoDBBackend
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
 
 import trueup.aws
 from cli.cloud import Cloud
@@ -23,6 +24,7 @@ from local.venues.dydx import DydxSimulator
 from tests.unit.cli.cli_kit import trueup as run_trueup
 from tests.workflow.desk import BUCKET, REGION, ROOT, SECRETS, TABLE, Desk, Functions, Operator, arn, definition
 
+FETCHERS = f'{{"coinbase": "{arn("fetch-coinbase")}", "dydx": "{arn("fetch-dydx")}"}}'
 PRICES = {"BTC": "97000.5", "ETH": "3400", "USDC": "1", "SOL": "180"}
 
 
@@ -88,8 +90,7 @@ def _deploy_functions(prices_url: str) -> Functions:
             "RECONCILIATION_MAX_RETRIES": "3",
         }
     )
-    fetchers = f'{{"coinbase": "{arn("fetch-coinbase")}", "dydx": "{arn("fetch-dydx")}"}}'
-    functions.deploy("plan", "plan", MAX_CONCURRENCY="8", FETCH_FUNCTIONS=fetchers)
+    functions.deploy("plan", "plan", MAX_CONCURRENCY="8", FETCH_FUNCTIONS=FETCHERS)
     for venue in ("coinbase", "dydx"):
         functions.deploy(f"fetch-{venue}", "fetch", VENUE=venue, SECRET_PREFIX=SECRETS)
     functions.deploy("prices", "prices", PRICES_BASE_URL=prices_url)
@@ -110,7 +111,7 @@ def _deploy_stores(desk: Desk) -> None:
     desk.mailbox_url = sqs.create_queue(QueueName="mailbox")["QueueUrl"]
     queue = sqs.get_queue_attributes(QueueUrl=desk.mailbox_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     sns.subscribe(TopicArn=desk.topic_arn, Protocol="sqs", Endpoint=queue)
-    desk.functions.deploy("compare", "compare", TOPIC_ARN=desk.topic_arn)
+    desk.functions.deploy("compare", "compare", TOPIC_ARN=desk.topic_arn, MAX_CONCURRENCY="8", FETCH_FUNCTIONS=FETCHERS)
 
 
 @cache
@@ -130,8 +131,9 @@ def _connect_state_machine(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
         return payload.encode()
 
     monkeypatch.setattr(LambdaSimpleBackend, "invoke", invoke)
-    # The one place where moto waits: what it would have waited is written down instead.
+    # The two places where moto waits: what it would have waited is written down instead.
     monkeypatch.setattr(retrier_decl, "time", SimpleNamespace(sleep=desk.wait))
+    monkeypatch.setattr(WaitFunction, "_wait_interval", lambda _self, env, wait_seconds: desk.pause(wait_seconds))
     role = boto3.client("iam").create_role(RoleName="reconcile", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     desk.machine_arn = boto3.client("stepfunctions").create_state_machine(
         name="reconcile", definition=json.dumps(definition()), roleArn=role

@@ -186,6 +186,9 @@ class Desk:
     coinbase: CoinbaseSimulator
     dydx: DydxSimulator
     functions: Functions
+    pauses: list[float] = field(default_factory=list)
+    """What it waited before second looks."""
+    before_the_second_look: Callable[[], object] | None = None
     waits: list[float] = field(default_factory=list)
     """What the state machine waited before each retry."""
     in_the_next_wait: Callable[[], None] | None = None
@@ -264,6 +267,13 @@ class Desk:
         """Wait as the state machine does: it is written down instead."""
         self.waits.append(seconds)
         happens, self.in_the_next_wait = self.in_the_next_wait, None
+        if happens is not None:
+            happens()
+
+    def pause(self, seconds: float) -> None:
+        """Wait before a second look: it is written down instead."""
+        self.pauses.append(seconds)
+        happens, self.before_the_second_look = self.before_the_second_look, None
         if happens is not None:
             happens()
 

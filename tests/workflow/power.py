@@ -17,14 +17,15 @@ SERVICES = ("dynamodb", "s3", "sns")
 class Power:
     """Counts a function's writes; use it as the disturbance of one function at a time.
 
-    The first `kills` attempts die at the write with the number `cut_at`: before it goes out, or after it took effect
-    (`too_late`). A dead attempt writes nothing more, whatever its threads were about to do. An attempt told to `hold`
-    waits before that write instead, for `released`.
+    `kills` attempts, after the first `spares`, die at the write with the number `cut_at`: before it goes out, or after
+    it took effect (`too_late`). A dead attempt writes nothing more, whatever its threads were about to do. An attempt
+    told to `hold` waits before that write instead, for `released`.
     """
 
     cut_at: int | None = None
     too_late: bool = False
     kills: int = 1
+    spares: int = 0
     hold: bool = False
     released: threading.Event = field(default_factory=threading.Event)
     attempts: list[list[str]] = field(default_factory=list)
@@ -68,7 +69,8 @@ class Power:
             return
         with self._lock:
             self.attempts[-1].append(model.name)
-            due = len(self.attempts[-1]) == self.cut_at and len(self.attempts) <= self.kills
+            chosen = self.spares < len(self.attempts) <= self.spares + self.kills
+            due = chosen and len(self.attempts[-1]) == self.cut_at
             self._dead = due and not self.too_late and not self.hold
         if self._dead:
             raise _the_power_went()

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from trueup.alerts.words import cause_words
 from trueup.domain.amounts import plain
-from trueup.domain.policy import Policy
 from trueup.domain.reading import digest, format_time
 from trueup.domain.reasons import Severity
 from trueup.domain.report import AccountReport, Kind, Line, RunReport, line_document
@@ -43,20 +43,15 @@ class Alert:
     kinds: tuple[str, ...]
 
 
-def alerts_of(report: RunReport, policy: Policy) -> list[Alert]:
-    """Say what is worth saying about a run: one alert for each account with breaks from `alert_from` on."""
+def alerts_of(report: RunReport) -> list[Alert]:
+    """Say what is worth saying about a run: one alert for each account with breaks that are news."""
     alerts = []
     for account in report.accounts:
-        venue = report.venues[account.account_id]
-        said = [
-            line
-            for line in account.breaks
-            if line.severity is not None and line.severity >= policy.alert_from(account.account_id, venue, line.asset)
-        ]
+        said = [line for line in account.breaks if line.news is not None]
         whole_account = [line for line in said if line.kind is Kind.ACCOUNT_EMPTY]
         if said:
             # An account that shows nothing is one problem, not one for each thing it should hold.
-            alerts.append(_alert(report, account, venue, whole_account or said))
+            alerts.append(_alert(report, account, report.venues[account.account_id], whole_account or said))
     return alerts
 
 
@@ -118,13 +113,12 @@ def _text(
     count = "1 break" if len(ranked) == 1 else f"{len(ranked)} breaks"
     paragraphs = [
         f"{severity.name}: {count} in account {account.account_id} at {venue}.",
-        *(_paragraph(line, base) for line in ranked[:MAX_LINES]),
+        *(_paragraph(line, base, account.recheck) for line in ranked[:MAX_LINES]),
     ]
     if len(ranked) > MAX_LINES:
         paragraphs.append(f"... and {len(ranked) - MAX_LINES} more in the report.")
     if account.reasons:
         paragraphs.append(f"Not everything could be verified: {', '.join(account.reasons)}.")
-    paragraphs.append("This is what one look at the venue showed. A fill or transfer on its way can look like it.")
     paragraphs.append(
         "What to do next\n"
         "  See the whole comparison:\n"
@@ -138,13 +132,23 @@ def _text(
     return "\n\n".join(paragraphs) + "\n"
 
 
-def _paragraph(line: Line, base: str) -> str:
+def _how_often(line: Line, recheck: str | None) -> str:
+    """Say how sure this is."""
+    if line.streak is not None and line.streak > 1:
+        return f"{line.streak} looks in a row"
+    if recheck == "read":
+        return "twice in this run"
+    return f"once; a second look failed ({recheck})"
+
+
+def _paragraph(line: Line, base: str, recheck: str | None) -> str:
     severity = line.severity.name if line.severity is not None else ""
     if line.kind is Kind.ACCOUNT_EMPTY:
         return (
             f"{severity}  the whole account: {_what(line)}\n"
             "  Every wallet answered, and none holds anything, while the book does.\n"
-            "  Likely: funds moved, the wrong key or address, or a venue fault."
+            "  Likely: funds moved, the wrong key or address, or a venue fault.\n"
+            f"  Seen {_how_often(line, recheck)}."
         )
     asset = _name(line.asset) if line.field == "total" else f"{_name(line.asset)} ({line.field})"
     rows = [
@@ -153,6 +157,8 @@ def _paragraph(line: Line, base: str) -> str:
         f"  venue       {_amount(line.venue)}",
         f"  difference  {_signed(line.difference)}{_percent(line.relative)}",
         f"  worth       {'no price' if line.worth is None else f'{money(line.worth)} {base}'}",
+        f"  seen        {_how_often(line, recheck)}",
+        *([] if line.cause is None else [f"  looks like  {cause_words(line.cause)}"]),
         f"  break       {line.break_id}",
     ]
     return "\n".join(rows)

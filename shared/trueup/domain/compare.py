@@ -18,6 +18,7 @@ from .report import (
     Kind,
     Line,
     Outcome,
+    State,
     break_id,
 )
 
@@ -88,6 +89,8 @@ class _Comparison:
             policy_version=self.policy.version,
             evidence_sha256=self.evidence,
             lines=tuple(lines),
+            observed_at=self.snapshot.observed_at,
+            compared=tuple(sorted(compared)),
         )
 
     def _lines(self, compared: frozenset[str]) -> list[Line]:
@@ -207,7 +210,7 @@ class _Comparison:
             kind=Kind.ACCOUNT_EMPTY,
             severity=Severity.CRITICAL,
             break_id=break_id(self.snapshot.account_id, None, None, "account"),
-            state="unconfirmed",
+            state=State.UNCONFIRMED,
             streak=1,
         )
 

@@ -10,7 +10,7 @@ from .judge import Bound, Judged, judge
 from .models import Book, Holding, Pending, Snapshot
 from .pending import InFlight, explain, in_flight
 from .policy import Limits
-from .report import Key, Line, Outcome, break_id
+from .report import Key, Line, Outcome, State, break_id
 from .valuation import price_asset_of, share
 
 
@@ -136,7 +136,7 @@ class KeyLines:
             kind=judged.kind,
             severity=judged.severity,
             break_id=break_id(self._account_id, *key, field),
-            state="unconfirmed",
+            state=State.UNCONFIRMED,
             streak=1,
         )
 

@@ -150,6 +150,13 @@ class Record:
             self.fail(field, f"must be true or false, not {describe(value)}")
         return value
 
+    def whole(self, field: str) -> int:
+        """Take a whole number."""
+        value = self.raw(field)
+        if isinstance(value, bool) or not isinstance(value, int):
+            self.fail(field, f"must be a whole number, not {describe(value)}")
+        return value
+
     def optional_boolean(self, field: str, *, absent: bool) -> bool:
         """Take true or false; `absent` is what a missing field or null means."""
         return self.boolean(field) if self.has(field) else absent

@@ -40,6 +40,20 @@ class Kind(StrEnum):
     ACCOUNT_EMPTY = "account_empty"
 
 
+class State(StrEnum):
+    """Whether a break was seen often enough to be said to people."""
+
+    UNCONFIRMED = "unconfirmed"
+    CONFIRMED = "confirmed"
+
+
+class News(StrEnum):
+    """Why a break is said to people in this run."""
+
+    CONFIRMED = "confirmed"
+    RAISED = "raised"
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """The rule that let a difference pass, and where it came from."""
@@ -102,8 +116,10 @@ class Line:
     references: tuple[str, ...] = ()
     """The items in flight that an explained line agrees with, as far as they have references."""
     break_id: str | None = None
-    state: str | None = None
+    state: State | None = None
     streak: int | None = None
+    news: News | None = None
+    """Set in the run that tells people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +134,12 @@ class AccountReport:
     policy_version: str
     evidence_sha256: str | None
     lines: tuple[Line, ...]
+    observed_at: datetime | None = None
+    """When the venue was read; None where nothing was."""
+    compared: tuple[str, ...] = ()
+    """The wallets that were read whole, covered by the book, and compared."""
+    recheck: str | None = None
+    """What came of looking again within the run: `read`, or the reason why nothing did; None if nobody had to."""
 
     @property
     def breaks(self) -> tuple[Line, ...]:
@@ -195,7 +217,17 @@ def account_report_document(report: AccountReport) -> dict[str, Any]:
         "reasons": [str(reason) for reason in report.reasons],
         "policy_version": report.policy_version,
         "evidence_sha256": report.evidence_sha256,
+        **({} if report.run_id is None else _looks(report)),
         "lines": [line_document(line) for line in report.lines],
+    }
+
+
+def _looks(report: AccountReport) -> dict[str, Any]:
+    """Write what only a run knows: a comparison of files is one look, and has no history."""
+    return {
+        "observed_at": None if report.observed_at is None else format_time(report.observed_at),
+        "compared": list(report.compared),
+        "recheck": report.recheck,
     }
 
 
@@ -229,8 +261,9 @@ def line_document(line: Line) -> dict[str, Any]:
         "cause": None if line.cause is None else _cause_document(line.cause),
         "references": list(line.references),
         "break_id": line.break_id,
-        "state": line.state,
+        "state": None if line.state is None else str(line.state),
         "streak": line.streak,
+        **({} if line.news is None else {"news": str(line.news)}),
     }
 
 

@@ -5,7 +5,21 @@ from typing import Any
 from .amounts import MAX_PRODUCT_DIGITS
 from .reading import Malformed, Record, read_text
 from .reasons import SEVERITIES, Reason, Severity
-from .report import UNVERIFIED, AccountReport, Cause, Failure, Hint, Kind, Line, Outcome, PricesUsed, Rule, RunReport
+from .report import (
+    UNVERIFIED,
+    AccountReport,
+    Cause,
+    Failure,
+    Hint,
+    Kind,
+    Line,
+    News,
+    Outcome,
+    PricesUsed,
+    Rule,
+    RunReport,
+    State,
+)
 
 
 def read_run_report(document: object, place: str = "report") -> RunReport:
@@ -41,6 +55,9 @@ def read_account_report(document: object, place: str = "report") -> AccountRepor
         reasons=tuple(_word(reason, Reason, at) for at, reason in record.items("reasons")),
         policy_version=record.text("policy_version"),
         evidence_sha256=record.optional_text("evidence_sha256"),
+        observed_at=record.optional_time("observed_at"),
+        compared=tuple(str(wallet) for _, wallet in record.items("compared")) if record.has("compared") else (),
+        recheck=record.optional_text("recheck"),
         lines=tuple(_line(Record(item, at)) for at, item in record.items("lines")),
     )
 
@@ -49,7 +66,7 @@ def _line(record: Record) -> Line:
     rule = record.optional_raw("rule")
     cause = record.optional_raw("cause")
     kind, reason = record.optional_text("kind"), record.optional_text("reason")
-    streak = record.optional_raw("streak")
+    state, news, streak = record.optional_text("state"), record.optional_text("news"), record.optional_raw("streak")
     return Line(
         wallet=record.optional_text("wallet"),
         asset=record.optional_text("asset"),
@@ -70,8 +87,9 @@ def _line(record: Record) -> Line:
         cause=None if cause is None else _cause(Record(cause, record.at("cause"))),
         references=tuple(read_text(item, at) for at, item in record.optional_items("references")),
         break_id=record.optional_text("break_id"),
-        state=record.optional_text("state"),
+        state=None if state is None else _word(state, State, record.at("state")),
         streak=streak,
+        news=None if news is None else _word(news, News, record.at("news")),
     )
 
 

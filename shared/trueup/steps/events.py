@@ -12,3 +12,11 @@ def take_run_id(record: Record) -> str:
     except ValueError as error:
         record.fail("run_id", str(error))
     return run_id
+
+
+SECOND = "second"
+
+
+def take_look(record: Record) -> bool:
+    """Take `look`, and tell whether it is the run's second one: `first` (as without it) or `second`."""
+    return record.has("look") and record.choice("look", ("first", SECOND)) == SECOND

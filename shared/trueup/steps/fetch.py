@@ -13,7 +13,7 @@ from trueup.domain.models import Account, Observation
 from trueup.domain.reading import Malformed, Record
 from trueup.errors import ConfigInvalid, VenueResponseInvalid
 from trueup.secrets import read_credential
-from trueup.steps.events import take_run_id
+from trueup.steps.events import take_look, take_run_id
 from trueup.store import keys
 from trueup.store.accounts import Accounts
 from trueup.store.dynamodb import DynamoRows
@@ -29,6 +29,8 @@ class FetchRequest:
 
     run_id: str
     account_id: str
+    second: bool = False
+    """Look again: what the first look saw stays as it is."""
 
 
 def read_request(event: object) -> FetchRequest:
@@ -36,10 +38,11 @@ def read_request(event: object) -> FetchRequest:
     try:
         record = Record(event, "event")
         run_id, account_id = take_run_id(record), record.slug("account_id")
+        second = take_look(record)
         record.done()
     except Malformed as error:
         raise ConfigInvalid(str(error)) from None
-    return FetchRequest(run_id, account_id)
+    return FetchRequest(run_id, account_id, second)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,8 @@ class FetchStep:
             read_observation(document)
         except Malformed as error:
             raise VenueResponseInvalid(f"account {account.account_id} at {account.venue}: {error}") from None
-        key = keys.observation_object(request.run_id, account.account_id)
+        name = keys.second_observation_object if request.second else keys.observation_object
+        key = name(request.run_id, account.account_id)
         self.objects.put_once(key, document)
         return {"run_id": request.run_id, "account_id": account.account_id, "object": key}
 

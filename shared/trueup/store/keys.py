@@ -13,6 +13,8 @@ HEAD = "HEAD"
 CHAIN = "CHAIN"
 REPORT = "REPORT#"
 FAILURE = "FAILURE#"
+RECHECK = "RECHECK#"
+TRACK = "TRACK#"
 RUN = "RUN#"
 
 
@@ -37,7 +39,7 @@ def run(run_id: str) -> tuple[str, str]:
 
 
 def failures(run_id: str) -> str:
-    """Return the partition in which the state machine writes down what failed in a run."""
+    """Return the partition in which the state machine writes down what failed in a run, at either look."""
     return f"{RUN}{run_id}"
 
 
@@ -51,6 +53,11 @@ def report(at: datetime, run_id: str) -> str:
     return f"{REPORT}{format_time(at)}#{run_id}"
 
 
+def track(account_id: str, break_id: str) -> tuple[str, str]:
+    """Return the row of what is known of one line of an account from all looks so far."""
+    return audit(account_id), f"{TRACK}{break_id}"
+
+
 def manifest_object(run_id: str) -> str:
     """Return the object that lists what a run has to look at."""
     return f"runs/{run_id}/manifest.json.gz"
@@ -59,6 +66,16 @@ def manifest_object(run_id: str) -> str:
 def observation_object(run_id: str, account_id: str) -> str:
     """Return the evidence of one account in one run."""
     return f"runs/{run_id}/observations/{account_id}.json.gz"
+
+
+def second_observation_object(run_id: str, account_id: str) -> str:
+    """Return the evidence of the second look at an account in one run."""
+    return f"runs/{run_id}/observations/second/{account_id}.json.gz"
+
+
+def recheck_object(run_id: str) -> str:
+    """Return the object that lists which accounts a run looks at twice."""
+    return f"runs/{run_id}/recheck.json.gz"
 
 
 def prices_object(run_id: str) -> str:

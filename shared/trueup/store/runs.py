@@ -1,7 +1,7 @@
 """Runs: who claimed one, what it has to look at, what failed, and how it ended."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -95,9 +95,30 @@ class Runs:
 
     def failures(self, run_id: str) -> dict[str, Failure]:
         """Return what the state machine wrote down, by account id (and PRICES_FAILURE)."""
+        return self._failures(run_id, keys.FAILURE)
+
+    def second_failures(self, run_id: str) -> dict[str, Failure]:
+        """Return what the state machine wrote down of second looks, by account id."""
+        return self._failures(run_id, keys.RECHECK)
+
+    def freeze_recheck(self, run_id: str, account_ids: Sequence[str]) -> list[str]:
+        """Write down which accounts a run looks at twice, and return them; the first such list of a run stands."""
+        self._objects.put_once(keys.recheck_object(run_id), {"schema": 1, "accounts": sorted(account_ids)})
+        return self.recheck(run_id) or []
+
+    def recheck(self, run_id: str) -> list[str] | None:
+        """Return which accounts a run looks at twice; None when nobody asked for it (yet)."""
+        document = self._objects.get(keys.recheck_object(run_id))
+        return (
+            None
+            if document is None
+            else [str(account_id) for _, account_id in Record(document, "recheck").items("accounts")]
+        )
+
+    def _failures(self, run_id: str, prefix: str) -> dict[str, Failure]:
         found = {}
-        for row in self._rows.query(keys.failures(run_id), prefix=keys.FAILURE):
-            name = row["sk"].removeprefix(keys.FAILURE)
+        for row in self._rows.query(keys.failures(run_id), prefix=prefix):
+            name = row["sk"].removeprefix(prefix)
             found[name] = _failure(name, str(row.get("failure")))
         return found
 

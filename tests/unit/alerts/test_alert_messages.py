@@ -1,6 +1,7 @@
 """Alerts: what a person reads at 3 a.m., the same facts for machines, and SNS's limits kept."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from tests.unit.money_kit import NOON, book, holding, judge, later, policy, prices, snapshot
 from trueup.alerts.message import MAX_LINES, Alert, alerts_of, money
 from trueup.alerts.publish import SnsPublisher, message
+from trueup.domain.advance import SecondLook, advance
 from trueup.domain.compare import unverified
 from trueup.domain.policy import Policy, default_policy
 from trueup.domain.reasons import Reason, Severity
@@ -33,7 +35,15 @@ def run_of(*accounts: AccountReport, run_id: str = RUN_ID) -> RunReport:
 
 
 def said(*accounts: AccountReport, by: Policy | None = None, run_id: str = RUN_ID) -> list[Alert]:
-    return alerts_of(run_of(*accounts, run_id=run_id), by or default_policy())
+    """What is said once everything has been seen by two runs in a row."""
+    return alerts_of(run_of(*(seen_twice(account, by or default_policy()) for account in accounts), run_id=run_id))
+
+
+def seen_twice(report: AccountReport, by: Policy) -> AccountReport:
+    if report.observed_at is None:
+        return report
+    before = advance(replace(report, observed_at=later(report.observed_at, -300)), {}, by, "coinbase")
+    return advance(report, {track.break_id: track for track in before.tracks}, by, "coinbase").report
 
 
 def only(*accounts: AccountReport, **how: Any) -> Alert:
@@ -99,6 +109,24 @@ def test_only_breaks_from_the_policys_severity_on_are_said() -> None:
     assert said(report, by=one_account) == []
 
 
+@pytest.mark.parametrize(
+    ("second", "words"),
+    [
+        (SecondLook(account(BTC="5")), "seen        twice in this run"),
+        (SecondLook(None, "unreachable"), "seen        once; a second look failed (unreachable)"),
+        (SecondLook(None, "too_many"), "seen        once; a second look failed (too_many)"),
+    ],
+)
+def test_an_alert_says_how_often_its_break_was_seen(second: SecondLook, words: str) -> None:
+    looked_at = advance(account(BTC="5"), {}, default_policy(), "coinbase", second).report
+    (alert,) = alerts_of(run_of(looked_at))
+    assert words in alert.text
+
+
+def test_a_break_that_is_no_news_is_said_to_nobody() -> None:
+    assert alerts_of(run_of(account(BTC="5"))) == []
+
+
 def test_each_account_is_one_alert() -> None:
     alerts = said(account("cb-one", BTC="5", ETH="5"), account("cb-ok", BTC="10"), account("cb-two", BTC="5"))
     assert [alert.account_id for alert in alerts] == ["cb-one", "cb-two"]
@@ -157,8 +185,8 @@ def test_more_breaks_than_a_message_takes_are_counted() -> None:
 
 
 def test_machines_get_the_facts_as_the_report_has_them() -> None:
-    report = account(BTC="5")
-    alert = only(report)
+    report = seen_twice(account(BTC="5"), default_policy())
+    (alert,) = alerts_of(run_of(report))
     (line,) = report.breaks
     assert alert.document == {
         "schema": 1,

@@ -17,6 +17,7 @@ from trueup.domain.report import (
     Cause,
     Failure,
     Hint,
+    News,
     PricesUsed,
     RunReport,
     account_report_document,
@@ -96,10 +97,24 @@ def test_the_report_of_an_account_has_exactly_the_documented_fields() -> None:
         "reasons",
         "policy_version",
         "evidence_sha256",
+        "observed_at",
+        "compared",
+        "recheck",
         "lines",
     ]
     for line in document["lines"]:
         assert list(line) == LINE_FIELDS
+
+
+def test_a_comparison_of_files_says_nothing_of_looks_and_history() -> None:
+    document = account_report_document(replace(everything(), run_id=None))
+    assert not {"observed_at", "compared", "recheck"} & document.keys()
+
+
+def test_a_line_says_why_it_is_told_in_the_run_that_tells_it() -> None:
+    line = everything().breaks[0]
+    assert "news" not in line_document(line)
+    assert line_document(replace(line, news=News.RAISED))["news"] == "raised"
 
 
 def test_the_designs_own_example_comes_out_as_printed() -> None:
@@ -334,7 +349,7 @@ def test_a_frozen_report_is_read_back_whole() -> None:
         everything(),
         explained(),
         account("b", "0.5"),
-        judge(snapshot(), [("BTC", "1")]),
+        judge(snapshot(), [("BTC", "1")], run_id=RUN_ID),
         nobody_saw("d"),
         failures=failures,
     )
@@ -350,12 +365,12 @@ def test_a_report_with_the_longest_amounts_and_names_there_are_is_read_back_whol
     wide = policy(tolerance={"default": {"value_cap": "0", "value_floor": "0", "relative": "0"}})
     for by in (generous, wide):
         for valued in (prices({name: digits}), None):
-            report = judge([(name, f"-{digits}")], [(name, digits)], valued=valued, by=by)
+            report = judge([(name, f"-{digits}")], [(name, digits)], valued=valued, by=by, run_id=RUN_ID)
             assert read_account_report(travelled(account_report_document(report))) == report
     tolerated = judge([(name, "1.5")], [(name, "2")], valued=None, by=generous).lines[0].rule
     assert tolerated is not None
     assert len(tolerated.origin) > 512
-    tiny = judge([("BTC", digits)], [("BTC", "1e-40")], valued=prices({"BTC": "1e-40"}), by=wide)
+    tiny = judge([("BTC", digits)], [("BTC", "1e-40")], valued=prices({"BTC": "1e-40"}), by=wide, run_id=RUN_ID)
     assert read_account_report(travelled(account_report_document(tiny))) == tiny
     assert gross_worth([judge([(name, f"-{digits}")], [(name, digits)], valued=prices({name: digits}))] * 3)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.money_kit import NOON, book, holding, later, policy, prices, snapshot
+from tests.unit.money_kit import NOON, STRICT, book, holding, later, policy, prices, snapshot
 from trueup.alerts.message import Alert
 from trueup.domain.documents import observation_document
 from trueup.domain.models import Book, Observation, Snapshot
@@ -17,16 +17,19 @@ from trueup.domain.reading import canonical_json, digest
 from trueup.domain.reasons import REASON_OF_ERROR, Reason
 from trueup.errors import ConfigInvalid, StoreUnavailable
 from trueup.steps.compare import CompareRequest, CompareStep, read_request
+from trueup.steps.judging import Judging
 from trueup.store import keys
 from trueup.store.audit import Audit, seal
 from trueup.store.memory import MemoryObjects, MemoryRows
 from trueup.store.prices import PriceSets
 from trueup.store.rows import Condition, Row
 from trueup.store.runs import Manifest, Runs
+from trueup.store.tracks import TrackRows
 
 RUN_ID = "20261122T120000Z"
 EXECUTION = "execution-1"
 REQUEST = CompareRequest(RUN_ID, EXECUTION)
+AGAIN = CompareRequest(RUN_ID, EXECUTION, second=True)
 
 
 class Crash(Exception):
@@ -100,19 +103,35 @@ class Desk:
     def price(self) -> None:
         PriceSets(self.rows, self.objects).freeze(RUN_ID, prices())
 
-    def step(self, by: Policy | None = None) -> CompareStep:
+    def step(self, by: Policy | None = None, objects: MemoryObjects | None = None) -> CompareStep:
         self.minutes += 1
+        minutes, objects = self.minutes, objects or self.objects
+        runs, tracks = Runs(self.rows, objects, retention_days=400), TrackRows(self.rows)
         return CompareStep(
-            objects=self.objects,
-            runs=self.runs,
-            prices=PriceSets(self.rows, self.objects),
+            judging=Judging(
+                objects=objects,
+                runs=runs,
+                prices=PriceSets(self.rows, objects),
+                tracks=tracks,
+                audit=Audit(self.rows, 400),
+                policy=by or default_policy(),
+                base="USD",
+                # Every attempt begins later: a report computed again would not be the same.
+                clock=lambda: later(NOON, minutes * 60),
+            ),
+            objects=objects,
+            runs=runs,
             audit=Audit(self.rows, 400),
+            tracks=tracks,
             publisher=self.mailbox,
-            policy=by or default_policy(),
-            base="USD",
-            # Every attempt begins later: a report computed again would not be the same.
-            clock=lambda: later(NOON, self.minutes * 60),
+            fetch_functions={"coinbase": "arn:coinbase", "dydx": "arn:dydx"},
+            max_concurrency=8,
         )
+
+    def judge(self, by: Policy | None = None) -> dict[str, Any]:
+        """Compare; what is in doubt is not seen a second time, so that the first look counts."""
+        answer = self.step(by).run(REQUEST)
+        return self.step(by).run(AGAIN) if answer["next"] == "recheck" else answer
 
     def report(self) -> dict[str, Any]:
         document: dict[str, Any] | None = self.objects.get(keys.report_object(RUN_ID))
@@ -158,8 +177,9 @@ def busy(desk: Desk) -> Desk:
 
 
 def test_every_account_of_the_manifest_is_in_the_report_in_order_of_its_id(busy: Desk) -> None:
-    answer = busy.step().run(REQUEST)
+    answer = busy.judge()
     assert answer == {
+        "next": "reported",
         "run_id": RUN_ID,
         "status": "CRITICAL",
         "verified": False,
@@ -176,12 +196,12 @@ def test_every_account_of_the_manifest_is_in_the_report_in_order_of_its_id(busy:
 
 
 def test_one_alert_goes_out_for_each_account_with_something_to_say(busy: Desk) -> None:
-    busy.step().run(REQUEST)
+    busy.judge()
     assert sorted(alert.account_id for alert in busy.mailbox.sent) == ["cb-long", "cb-short"]
 
 
 def test_the_end_of_a_run_is_written_down_with_its_seal(busy: Desk) -> None:
-    busy.step().run(REQUEST)
+    busy.judge()
     found = busy.runs.get(RUN_ID)
     assert found is not None
     hashes = {}
@@ -200,7 +220,7 @@ def test_the_end_of_a_run_is_written_down_with_its_seal(busy: Desk) -> None:
 
 def test_a_run_nobody_could_verify_ends_failed(desk: Desk) -> None:
     desk.plan(cb_main="coinbase")
-    assert desk.step().run(REQUEST)["status"] == "UNVERIFIED"
+    assert desk.judge()["status"] == "UNVERIFIED"
     found = desk.runs.get(RUN_ID)
     assert found is not None
     assert found["state"] == "failed"
@@ -208,7 +228,7 @@ def test_a_run_nobody_could_verify_ends_failed(desk: Desk) -> None:
 
 def test_a_run_without_accounts_verified_nothing(desk: Desk) -> None:
     desk.plan()
-    answer = desk.step().run(REQUEST)
+    answer = desk.judge()
     assert (answer["status"], answer["verified"]) == ("UNVERIFIED", False)
 
 
@@ -216,7 +236,7 @@ def test_a_run_without_accounts_verified_nothing(desk: Desk) -> None:
 def test_what_the_state_machine_wrote_down_becomes_the_reason(desk: Desk, error: str, reason: Reason) -> None:
     desk.plan(cb_main="coinbase")
     desk.fail("cb-main", error, "account cb-main: words")
-    desk.step().run(REQUEST)
+    desk.judge()
     report = desk.reports()["cb-main"]
     assert (report["status"], report["reasons"], report["lines"]) == ("UNVERIFIED", [str(reason)], [])
     assert desk.report()["failures"] == [{"account_id": "cb-main", "error": error, "message": "account cb-main: words"}]
@@ -226,14 +246,14 @@ def test_what_the_state_machine_wrote_down_becomes_the_reason(desk: Desk, error:
 def test_any_other_failure_is_a_missing_observation_with_the_failures_own_name(desk: Desk, error: str) -> None:
     desk.plan(cb_main="coinbase")
     desk.fail("cb-main", error)
-    desk.step().run(REQUEST)
+    desk.judge()
     assert desk.reports()["cb-main"]["reasons"] == ["missing_observation"]
     assert desk.report()["failures"][0]["error"] == error
 
 
 def test_an_account_nobody_looked_at_is_reported_and_says_where_to_look(desk: Desk) -> None:
     desk.plan(kraken_main="kraken")
-    desk.step().run(REQUEST)
+    desk.judge()
     assert desk.reports()["kraken-main"]["reasons"] == ["missing_observation"]
     (failure,) = desk.report()["failures"]
     assert failure["error"] == "MissingObservation"
@@ -244,7 +264,7 @@ def test_an_observation_that_succeeded_at_last_counts_more_than_a_failure_before
     desk.plan(cb_main="coinbase")
     desk.fail("cb-main", "VenueUnavailable")
     desk.observe(seen("cb-main"), believed("cb-main"))
-    assert desk.step().run(REQUEST)["verified"] is True
+    assert desk.judge()["verified"] is True
     assert desk.report()["failures"] == []
 
 
@@ -252,7 +272,7 @@ def test_failed_prices_are_told_and_lower_nothing(desk: Desk) -> None:
     desk.plan(cb_main="coinbase")
     desk.fail("PRICES", "VenueUnavailable", "prices: 503")
     desk.observe(seen("cb-main", ("BTC", "0")), believed("cb-main", ("BTC", "0.00001")))
-    assert desk.step().run(REQUEST)["status"] == "CRITICAL"
+    assert desk.judge()["status"] == "CRITICAL"
     assert desk.report()["prices"]["origin"] == "none"
     assert desk.report()["failures"] == [
         {"account_id": "PRICES", "error": "VenueUnavailable", "message": "prices: 503"}
@@ -262,7 +282,7 @@ def test_failed_prices_are_told_and_lower_nothing(desk: Desk) -> None:
 def test_a_wallet_somebody_asked_for_and_nobody_read_keeps_the_account_from_being_verified(desk: Desk) -> None:
     desk.plan({"cb-main": ("spot", "earn")}, cb_main="coinbase")
     desk.observe(seen("cb-main"), believed("cb-main"))
-    answer = desk.step().run(REQUEST)
+    answer = desk.judge()
     assert (answer["status"], answer["verified"]) == ("OK", False)
     assert desk.reports()["cb-main"]["reasons"] == ["incomplete"]
 
@@ -279,7 +299,7 @@ def test_unreadable_evidence_is_one_unverified_account_and_not_the_end_of_the_ru
     desk.plan(cb_bad="coinbase", cb_fine="coinbase")
     desk.objects.put_once(keys.observation_object(RUN_ID, "cb-bad"), document)
     desk.observe(seen("cb-fine"), believed("cb-fine"))
-    answer = desk.step().run(REQUEST)
+    answer = desk.judge()
     assert (answer["status"], answer["accounts_verified"]) == ("OK", 1)
     assert desk.reports()["cb-bad"]["status"] == "UNVERIFIED"
     (failure,) = desk.report()["failures"]
@@ -292,34 +312,34 @@ def test_evidence_that_is_no_document_at_all_is_one_unverified_account(desk: Des
     desk.plan(cb_bad="coinbase", cb_fine="coinbase")
     desk.objects._objects[keys.observation_object(RUN_ID, "cb-bad")] = text
     desk.observe(seen("cb-fine"), believed("cb-fine"))
-    assert desk.step().run(REQUEST)["accounts_verified"] == 1
+    assert desk.judge()["accounts_verified"] == 1
 
 
 def test_evidence_of_another_account_proves_nothing_about_this_one(desk: Desk) -> None:
     desk.plan(cb_bad="coinbase", cb_fine="coinbase")
     desk.observe(seen("cb-fine"), believed("cb-fine"))
     desk.observe(seen("cb-fine"), believed("cb-fine"), under="cb-bad")
-    assert desk.step().run(REQUEST)["accounts_verified"] == 1
+    assert desk.judge()["accounts_verified"] == 1
     assert desk.reports()["cb-bad"]["reasons"] == ["missing_observation"]
     assert "another account's evidence" in desk.report()["failures"][0]["message"]
 
 
 def test_a_run_that_was_never_planned_is_refused(desk: Desk) -> None:
     with pytest.raises(ConfigInvalid, match="there is no manifest"):
-        desk.step().run(REQUEST)
+        desk.judge()
 
 
 # -- after a crash -------------------------------------------------------------------------------------------------
 
 
 def test_the_first_report_that_was_frozen_is_the_one_that_counts(busy: Desk) -> None:
-    busy.step().run(REQUEST)
+    busy.judge()
     before = busy.everything()
     # A later attempt, by another policy and with evidence that came too late.
     busy.observe(seen("dydx-dark", venue="dydx"), believed("dydx-dark"))
     late = busy.objects._objects.pop(keys.observation_object(RUN_ID, "dydx-dark"))
     assert late
-    answer = busy.step(policy(severity={"default": {"worth_critical_from": "1e9", "major_up_to": "9"}})).run(REQUEST)
+    answer = busy.judge(policy(severity={"default": {"worth_critical_from": "1e9", "major_up_to": "9"}}))
     assert answer["status"] == "CRITICAL"
     assert busy.everything() == before
     by_id = sorted(busy.mailbox.sent, key=lambda alert: alert.alert_id)
@@ -338,8 +358,8 @@ def test_an_attempt_that_lost_the_race_to_freeze_the_report_goes_on_with_the_win
 
     losing = Losing()
     losing._objects = busy.objects._objects
-    step = replace(busy.step(), objects=losing, prices=PriceSets(busy.rows, losing))
-    step.run(REQUEST)
+    busy.step(objects=losing).run(REQUEST)
+    busy.step(objects=losing).run(AGAIN)
     last = Audit(busy.rows, 400).last("cb-fine")
     assert last is not None
     assert last["at"] == "2026-11-22T12:59:00.000Z"
@@ -347,14 +367,14 @@ def test_an_attempt_that_lost_the_race_to_freeze_the_report_goes_on_with_the_win
 
 def writes_of_a_run(desk: Desk) -> int:
     before = desk.rows.writes
-    desk.step().run(REQUEST)
+    desk.judge()
     return desk.rows.writes - before
 
 
-ROW_WRITES = 5  # four audit rows and the run's end: see the test that counts them
+ROW_WRITES = 7  # two tracks, four audit rows and the run's end: see the test that counts them
 
 
-def test_a_run_of_four_accounts_writes_five_times(busy: Desk) -> None:
+def test_a_run_of_four_accounts_with_two_breaks_writes_seven_times(busy: Desk) -> None:
     assert writes_of_a_run(busy) == ROW_WRITES
 
 
@@ -366,11 +386,11 @@ def test_a_crash_at_any_write_changes_nothing_once_it_is_tried_again(busy: Desk,
         dict(busy.rows._rows),
         dict(busy.objects._objects),
     )
-    expected = undisturbed.step().run(REQUEST)
+    expected = undisturbed.judge()
     busy.rows.dies_at, busy.rows.too_late = busy.rows.writes + dies_at, too_late
     with pytest.raises(Crash):
-        busy.step().run(REQUEST)
-    assert busy.step().run(REQUEST) == expected
+        busy.judge()
+    assert busy.judge() == expected
     assert busy.everything() == undisturbed.everything()
     assert {alert.alert_id for alert in busy.mailbox.sent} == {alert.alert_id for alert in undisturbed.mailbox.sent}
     assert {canonical_json(alert.document) for alert in busy.mailbox.sent} == {
@@ -383,11 +403,11 @@ def test_a_crash_at_any_write_changes_nothing_once_it_is_tried_again(busy: Desk,
 def test_a_crash_while_alerting_loses_no_alert_and_renames_none(busy: Desk, dies_at: int, too_late: bool) -> None:
     busy.mailbox.dies_at, busy.mailbox.too_late = dies_at, too_late
     with pytest.raises(Crash):
-        busy.step().run(REQUEST)
+        busy.judge()
     found = busy.runs.get(RUN_ID)
     assert found is not None
     assert found["state"] == "running"
-    busy.step().run(REQUEST)
+    busy.judge()
     found = busy.runs.get(RUN_ID)
     assert found is not None
     assert found["state"] == "finished"
@@ -406,19 +426,19 @@ def test_a_store_that_does_not_answer_is_not_a_missing_observation(busy: Desk) -
     down = Down()
     down._objects = busy.objects._objects
     with pytest.raises(StoreUnavailable):
-        replace(busy.step(), objects=down).run(REQUEST)
+        busy.step(objects=down).run(REQUEST)
     assert busy.objects.get(keys.report_object(RUN_ID)) is None
 
 
 def test_two_runs_in_a_row_chain_their_reports(busy: Desk) -> None:
-    busy.step().run(REQUEST)
+    busy.judge()
     second = "20261122T120500Z"
     busy.runs.claim(second, "execution-2", later(NOON, 300))
     busy.runs.write_manifest(Manifest(second, later(NOON, 300), {"cb-fine": "coinbase"}, {}))
     found = seen("cb-fine", observed_at=later(NOON, 300))
     document = observation_document(second, Observation(found, believed("cb-fine"), None), NOON, NOON, [])
     busy.objects.put_once(keys.observation_object(second, "cb-fine"), document)
-    busy.step().run(CompareRequest(second, "execution-2"))
+    busy.step().run(CompareRequest(second, "execution-2", second=True))
     first, last = busy.rows.query(keys.audit("cb-fine"), prefix=keys.REPORT)
     assert (last["seq"], last["prev"]) == (2, first["hash"])
     verified = Audit(busy.rows, 400).last_verified("cb-fine")
@@ -426,11 +446,178 @@ def test_two_runs_in_a_row_chain_their_reports(busy: Desk) -> None:
     assert verified["run_id"] == RUN_ID  # the second run had no book to compare with
 
 
+# -- the second look -----------------------------------------------------------------------------------------------
+
+
+def look_again(desk: Desk, seen: Snapshot, believed: Book) -> None:
+    document = observation_document(RUN_ID, Observation(seen, believed, believed), NOON, NOON, [])
+    desk.objects.put_once(keys.second_observation_object(RUN_ID, seen.account_id), document)
+
+
+def test_what_is_critical_is_asked_for_again_and_nothing_is_said_or_written_yet(busy: Desk) -> None:
+    before = dict(busy.rows._rows)
+    answer = busy.step().run(REQUEST)
+    assert answer == {
+        "next": "recheck",
+        "run_id": RUN_ID,
+        "expires_at": str(int(NOON.timestamp()) + 400 * 86_400),
+        "wait_seconds": 10,
+        "accounts_at_once": 8,
+        "accounts": [
+            {"account_id": "cb-long", "function": "arn:coinbase"},
+            {"account_id": "cb-short", "function": "arn:coinbase"},
+        ],
+    }
+    assert busy.mailbox.sent == []
+    assert dict(busy.rows._rows) == before
+    assert busy.objects.get(keys.report_object(RUN_ID)) is None
+
+
+def test_an_attempt_that_died_after_asking_asks_for_the_same_again(busy: Desk) -> None:
+    first = busy.step().run(REQUEST)
+    busy.observe(seen("cb-new", ("BTC", "1")), believed("cb-new", ("BTC", "9")))
+    assert busy.step().run(REQUEST) == first
+
+
+def test_a_run_without_doubt_is_reported_at_once(desk: Desk) -> None:
+    desk.plan(cb_main="coinbase")
+    desk.observe(seen("cb-main"), believed("cb-main"))
+    assert desk.step().run(REQUEST)["next"] == "reported"
+    assert desk.runs.recheck(RUN_ID) is None
+
+
+def test_what_was_a_fill_in_mid_air_is_over_at_the_second_look_and_said_to_nobody(desk: Desk) -> None:
+    desk.plan(cb_main="coinbase")
+    desk.price()
+    desk.observe(seen("cb-main", ("BTC", "1")), believed("cb-main", ("BTC", "2")))
+    assert desk.step().run(REQUEST)["next"] == "recheck"
+    moment = later(NOON, 10)
+    look_again(
+        desk,
+        seen("cb-main", ("BTC", "1"), observed_at=moment),
+        believed("cb-main", ("BTC", "1"), as_of=moment),
+    )
+    answer = desk.step().run(AGAIN)
+    assert (answer["status"], answer["verified"]) == ("OK", True)
+    assert desk.mailbox.sent == []
+    report = desk.reports()["cb-main"]
+    assert (report["recheck"], report["observed_at"]) == ("read", "2026-11-22T12:00:10.000Z")
+
+
+def test_what_stands_is_said_with_how_often_it_was_seen(desk: Desk) -> None:
+    desk.plan(cb_main="coinbase")
+    desk.price()
+    short = (seen("cb-main", ("BTC", "1")), believed("cb-main", ("BTC", "2")))
+    desk.observe(*short)
+    desk.step().run(REQUEST)
+    look_again(desk, *short)
+    desk.step().run(AGAIN)
+    (alert,) = desk.mailbox.sent
+    assert "seen        twice in this run" in alert.text
+    assert desk.reports()["cb-main"]["lines"][0]["state"] == "confirmed"
+
+
+@pytest.mark.parametrize(
+    ("failure", "recheck"), [(None, "missing_observation"), ("VenueUnavailable", "unreachable")], ids=["silent", "told"]
+)
+def test_a_second_look_that_failed_leaves_the_first_and_is_said(desk: Desk, failure: str | None, recheck: str) -> None:
+    desk.plan(cb_main="coinbase")
+    desk.price()
+    desk.observe(seen("cb-main", ("BTC", "1")), believed("cb-main", ("BTC", "2")))
+    desk.step().run(REQUEST)
+    if failure is not None:
+        written = json.dumps({"Error": failure, "Cause": "words"})
+        desk.rows.put({"pk": f"RUN#{RUN_ID}", "sk": "RECHECK#cb-main", "failure": written})
+    desk.step().run(AGAIN)
+    (alert,) = desk.mailbox.sent
+    assert f"seen        once; a second look failed ({recheck})" in alert.text
+    assert desk.reports()["cb-main"]["recheck"] == recheck
+    assert desk.report()["failures"] == [], "the account was looked at"
+
+
+def test_more_doubts_than_can_be_read_at_once_are_told_as_such(desk: Desk) -> None:
+    ids = [f"cb-{number}" for number in range(3)]
+    desk.plan(**dict.fromkeys((name.replace("-", "_") for name in ids), "coinbase"))
+    desk.price()
+    for name in ids:
+        desk.observe(seen(name, ("BTC", "1")), believed(name, ("BTC", "2")))
+    answer = replace(desk.step(), max_concurrency=2).run(REQUEST)
+    assert [account["account_id"] for account in answer["accounts"]] == ids[:2]
+    desk.step().run(AGAIN)
+    assert [report["recheck"] for report in desk.reports().values()] == ["missing_observation"] * 2 + ["too_many"]
+    assert len(desk.mailbox.sent) == 3
+
+
+def test_what_was_said_is_not_said_again_by_the_next_run(busy: Desk) -> None:
+    busy.judge()
+    assert len(busy.mailbox.sent) == 2
+    second = "20261122T120500Z"
+    busy.runs.claim(second, "execution-2", later(NOON, 300))
+    busy.runs.write_manifest(Manifest(second, later(NOON, 300), {"cb-short": "coinbase"}, {}))
+    moment = later(NOON, 300)
+    found = seen("cb-short", ("BTC", "1"), observed_at=moment)
+    held = believed("cb-short", ("BTC", "2"), as_of=moment)
+    document = observation_document(second, Observation(found, held, held), NOON, NOON, [])
+    busy.objects.put_once(keys.observation_object(second, "cb-short"), document)
+    answer = busy.step().run(CompareRequest(second, "execution-2"))
+    assert (answer["next"], answer["status"]) == ("reported", "CRITICAL")
+    assert len(busy.mailbox.sent) == 2
+
+
+def test_a_crash_before_it_was_said_says_it_after(busy: Desk) -> None:
+    busy.mailbox.dies_at = 1
+    with pytest.raises(Crash):
+        busy.judge()
+    assert not busy.rows.query(keys.audit("cb-short"), prefix=keys.TRACK), "nothing is kept as said before it is"
+    busy.step().run(AGAIN)
+    assert {alert.account_id for alert in busy.mailbox.sent} == {"cb-long", "cb-short"}
+
+
+def test_what_is_missing_here_and_too_much_there_looks_like_a_transfer(desk: Desk) -> None:
+    desk.plan(cb_one="coinbase", cb_two="coinbase")
+    desk.price()
+    desk.observe(seen("cb-one", ("BTC", "1")), believed("cb-one", ("BTC", "2")))
+    desk.observe(seen("cb-two", ("BTC", "4")), believed("cb-two", ("BTC", "3")))
+    desk.judge()
+    causes = {name: report["lines"][0]["cause"] for name, report in desk.reports().items()}
+    assert causes["cb-one"]["hint"] == "transfer"
+    assert causes["cb-one"]["account_id"] == "cb-two"
+    assert causes["cb-two"]["account_id"] == "cb-one"
+    assert "maybe a transfer with cb-two spot BTC" in desk.mailbox.sent[0].text + desk.mailbox.sent[1].text
+
+
+def test_a_fee_is_seen_against_the_report_before(desk: Desk) -> None:
+    desk.plan(cb_main="coinbase")
+    desk.price()
+    desk.observe(seen("cb-main", ("BTC", "1")), believed("cb-main", ("BTC", "1")))
+    desk.judge()
+    second = "20261122T120500Z"
+    desk.runs.claim(second, "execution-2", later(NOON, 300))
+    desk.runs.write_manifest(Manifest(second, later(NOON, 300), {"cb-main": "coinbase"}, {}))
+    moment = later(NOON, 300)
+    found = seen("cb-main", ("BTC", "10.99"), observed_at=moment)
+    held = believed("cb-main", ("BTC", "11"), as_of=moment)  # bought 10, less a fee of 0.1 %
+    document = observation_document(second, Observation(found, held, held), NOON, NOON, [])
+    desk.objects.put_once(keys.observation_object(second, "cb-main"), document)
+    desk.step(STRICT).run(CompareRequest(second, "execution-2", second=True))
+    report = desk.objects.get(keys.report_object(second))
+    assert isinstance(report, dict)
+    assert report["accounts"][0]["lines"][0]["cause"]["hint"] == "fee"
+
+
+def test_a_history_nobody_can_read_costs_no_account_its_report(busy: Desk) -> None:
+    pk, sk = keys.track("cb-short", "brk-x")
+    busy.rows.put({"pk": pk, "sk": sk, "break_id": 5})
+    assert busy.judge()["status"] == "CRITICAL"
+    assert "cb-short: its history: TRACK#brk-x" in busy.report()["failures"][0]["message"]
+    assert len(busy.mailbox.sent) == 2
+
+
 def test_what_an_alert_says_is_what_the_frozen_report_says(desk: Desk) -> None:
     desk.plan(cb_main="coinbase")
     desk.price()
     desk.observe(seen("cb-main", holding("BTC", "0.5")), believed("cb-main", holding("BTC", "1")))
-    desk.step().run(REQUEST)
+    desk.judge()
     (alert,) = desk.mailbox.sent
     line = next(line for line in desk.reports()["cb-main"]["lines"] if line["asset"] == "BTC")
     assert alert.document["breaks"] == [line]
@@ -444,6 +631,7 @@ def test_what_an_alert_says_is_what_the_frozen_report_says(desk: Desk) -> None:
         ({"run_id": RUN_ID}, "event.execution: is missing"),
         ({"run_id": RUN_ID, "execution": ""}, "event.execution: must not be empty"),
         ({"run_id": RUN_ID, "execution": "x", "y": 1}, "event.y: is not a field here"),
+        ({"run_id": RUN_ID, "execution": "x", "look": "third"}, "event.look: must be one of first, second"),
     ],
 )
 def test_an_event_nobody_can_follow_is_refused_by_its_place(event: object, problem: str) -> None:

@@ -46,7 +46,13 @@ NEEDED = {
     "plan": [*(name for name in ENVIRONMENT if name.startswith("RECON")), "MAX_CONCURRENCY", "FETCH_FUNCTIONS"],
     "fetch": ["VENUE", "SECRET_PREFIX", "RECONCILIATION_TIMEOUT_MILLISECONDS"],
     "prices": ["BASE_CURRENCY", "PRICES_BASE_URL", "RECONCILIATION_TIMEOUT_MILLISECONDS"],
-    "compare": ["TOPIC_ARN", "BASE_CURRENCY", "RECONCILIATION_THRESHOLD_PERCENTAGE"],
+    "compare": [
+        "TOPIC_ARN",
+        "BASE_CURRENCY",
+        "RECONCILIATION_THRESHOLD_PERCENTAGE",
+        "MAX_CONCURRENCY",
+        "FETCH_FUNCTIONS",
+    ],
 }
 OF_ALL = ["TABLE_NAME", "BUCKET_NAME", "RETENTION_DAYS"]
 
@@ -57,7 +63,9 @@ def test_each_function_reads_its_own_settings() -> None:
     )
     assert FetchSettings.from_env(ENVIRONMENT) == FetchSettings(STORES, "coinbase", "trueup/", 5000)
     assert PricesSettings.from_env(ENVIRONMENT) == PricesSettings(STORES, "USD", "https://api.coinbase.com", 5000)
-    assert CompareSettings.from_env(ENVIRONMENT) == CompareSettings(STORES, "arn:topic", "USD", Decimal("0.001"))
+    assert CompareSettings.from_env(ENVIRONMENT) == CompareSettings(
+        STORES, "arn:topic", "USD", Decimal("0.001"), {"coinbase": "arn:coinbase", "dydx": "arn:dydx"}, 8
+    )
 
 
 @pytest.mark.parametrize("function", NEEDED)

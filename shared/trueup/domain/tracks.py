@@ -1,0 +1,48 @@
+"""Tracks as documents: what history knows of a line, as it is kept and as a frozen report carries it."""
+
+from typing import Any
+
+from .advance import Track
+from .reading import Record, format_time
+from .reasons import SEVERITIES
+
+
+def track_document(track: Track) -> dict[str, Any]:
+    """Write a track as a JSON document."""
+    return {
+        "break_id": track.break_id,
+        "wallet": track.wallet,
+        "asset": track.asset,
+        "field": track.field,
+        "seen_at": format_time(track.seen_at),
+        "open": track.open,
+        "sign": track.sign,
+        "streak": track.streak,
+        "counted_at": None if track.counted_at is None else format_time(track.counted_at),
+        "first_seen_at": None if track.first_seen_at is None else format_time(track.first_seen_at),
+        "severity": track.severity.name,
+        "confirmed": track.confirmed,
+        "said": None if track.said is None else track.said.name,
+        "in_motion": track.in_motion,
+    }
+
+
+def read_track(document: object, place: str = "track") -> Track:
+    """Read a track. Raises Malformed."""
+    record = Record(document, place)
+    return Track(
+        break_id=record.text("break_id"),
+        wallet=record.optional_text("wallet"),
+        asset=record.optional_text("asset"),
+        field=record.text("field"),
+        seen_at=record.time("seen_at"),
+        open=record.boolean("open"),
+        sign=record.whole("sign"),
+        streak=record.whole("streak"),
+        counted_at=record.optional_time("counted_at"),
+        first_seen_at=record.optional_time("first_seen_at"),
+        severity=SEVERITIES[record.choice("severity", SEVERITIES)],
+        confirmed=record.boolean("confirmed"),
+        said=SEVERITIES[record.choice("said", SEVERITIES)] if record.has("said") else None,
+        in_motion=record.whole("in_motion"),
+    )

@@ -1,0 +1,214 @@
+"""Judging a run: every account of the manifest, its first look, its second where there was one, and its history."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from trueup.domain.advance import Advanced, SecondLook, Track, advance, wants_second_look
+from trueup.domain.compare import compare, unverified
+from trueup.domain.correlate import Known, Place, correlate, held_at_breaks
+from trueup.domain.documents import read_observation
+from trueup.domain.models import Observation, PriceSet
+from trueup.domain.policy import Policy
+from trueup.domain.reading import Malformed
+from trueup.domain.reasons import REASON_OF_ERROR, Reason, Severity
+from trueup.domain.report import AccountReport, Failure, Outcome, PricesUsed, RunReport, run_report_document
+from trueup.domain.report_reading import read_run_report
+from trueup.domain.tracks import track_document
+from trueup.parallel import for_each
+from trueup.store import keys
+from trueup.store.audit import Audit
+from trueup.store.objects import Objects
+from trueup.store.prices import PriceSets
+from trueup.store.runs import PRICES_FAILURE, UNREADABLE, Manifest, Runs
+from trueup.store.tracks import TrackRows
+from trueup.venues.aliases import forms
+
+NOT_LOOKED_AGAIN = "too_many"
+"""Why a second look did not happen when more accounts were in doubt than can be read at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One account as the first look showed it, what is known from before, and what could not be read."""
+
+    report: AccountReport
+    tracks: Mapping[str, Track]
+    failure: Failure | None = None
+    held: Mapping[Place, tuple[Decimal, ...]] = field(default_factory=dict)
+    """What is held in open orders where there is a break."""
+
+
+@dataclass(frozen=True, slots=True)
+class FirstLook:
+    """A run after its first look: its accounts in order of their ids, and what it is valued with."""
+
+    manifest: Manifest
+    accounts: Mapping[str, Seen]
+    prices: PriceSet | None
+    prices_used: PricesUsed
+    prices_failure: Failure | None
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """Everything judging works with; it reads, and writes nothing."""
+
+    objects: Objects
+    runs: Runs
+    prices: PriceSets
+    tracks: TrackRows
+    audit: Audit
+    policy: Policy
+    base: str
+    clock: Callable[[], datetime]
+
+    def first_look(self, manifest: Manifest) -> FirstLook:
+        """Judge what the first look at every account showed. Raises StoreUnavailable."""
+        failures = self.runs.failures(manifest.run_id)
+        observed = set(self.objects.keys(keys.observations_prefix(manifest.run_id)))
+        prices, used = self.prices.for_run(manifest.run_id, self.base)
+
+        def see(account_id: str) -> Seen:
+            key = keys.observation_object(manifest.run_id, account_id)
+            found: Observation | Failure = failures.get(account_id) or _nothing_written(account_id, manifest)
+            if key in observed:
+                found = self._observation(key, account_id)
+            if isinstance(found, Failure):
+                return Seen(self._unread(found, manifest), {}, found)
+            report = self._compared(found, manifest, prices)
+            held = held_at_breaks(found, report)
+            try:
+                return Seen(report, self.tracks.of_account(account_id), None, held)
+            except Malformed as error:
+                # Without its history an account may be told again what it was told before; never the reverse.
+                return Seen(report, {}, _malformed(account_id, "its history", error), held)
+
+        account_ids = sorted(manifest.accounts)
+        seen = dict(zip(account_ids, for_each(see, account_ids), strict=True))
+        return FirstLook(manifest, seen, prices, used, failures.get(PRICES_FAILURE))
+
+    def in_doubt(self, look: FirstLook, at_most: int) -> list[str]:
+        """Return which accounts to look at again before anybody is told, the worst first."""
+        doubtful = [
+            seen.report
+            for account_id, seen in look.accounts.items()
+            if wants_second_look(
+                seen.report, seen.tracks, self.policy.timing(account_id, look.manifest.accounts[account_id])
+            )
+        ]
+        return [report.account_id for report in sorted(doubtful, key=_worst_first)[:at_most]]
+
+    def report(self, look: FirstLook, looked_again: Sequence[str]) -> dict[str, Any]:
+        """Write the run's report: first looks, second looks and history put together."""
+        manifest = look.manifest
+        second_failures = self.runs.second_failures(manifest.run_id) if looked_again else {}
+
+        def place(account_id: str) -> Advanced:
+            seen, venue = look.accounts[account_id], manifest.accounts[account_id]
+            second = None
+            if wants_second_look(seen.report, seen.tracks, self.policy.timing(account_id, venue)):
+                second = SecondLook(None, NOT_LOOKED_AGAIN)
+                if account_id in looked_again:
+                    second = self._second_look(account_id, look, second_failures.get(account_id))
+            return advance(seen.report, seen.tracks, self.policy, venue, second)
+
+        advanced = for_each(place, look.accounts)
+        told = [look.prices_failure, *(seen.failure for seen in look.accounts.values())]
+        report = RunReport(
+            run_id=manifest.run_id,
+            started_at=manifest.started_at,
+            compared_at=self.clock(),
+            policy_version=self.policy.version,
+            prices=look.prices_used,
+            accounts=self._with_causes([one.report for one in advanced], look),
+            venues=manifest.accounts,
+            failures=tuple(failure for failure in told if failure is not None),
+        )
+        tracks = {one.report.account_id: [track_document(track) for track in one.tracks] for one in advanced}
+        return run_report_document(report) | {"tracks": {name: found for name, found in tracks.items() if found}}
+
+    def _with_causes(self, reports: Sequence[AccountReport], look: FirstLook) -> tuple[AccountReport, ...]:
+        broken = [report.account_id for report in reports if report.breaks]
+        known = Known(
+            venues=look.manifest.accounts,
+            aliases={venue: forms(venue) for venue in set(look.manifest.accounts.values())},
+            held={place: amounts for seen in look.accounts.values() for place, amounts in seen.held.items()},
+            earlier=self._earlier(broken),
+        )
+        return correlate(reports, known, self.policy)
+
+    def _earlier(self, account_ids: Sequence[str]) -> dict[str, AccountReport]:
+        """Return the reports before this one, of accounts that have one which can be read: they only feed hints."""
+        rows = dict(zip(account_ids, for_each(self.audit.last, account_ids), strict=True))
+        objects = {row["object"] for row in rows.values() if row is not None}
+        reports: dict[str, AccountReport] = {}
+        for key in objects:
+            try:
+                run = read_run_report(self.objects.get(key))
+            except Malformed:
+                continue
+            reports |= {
+                report.account_id: report
+                for report in run.accounts
+                if (row := rows.get(report.account_id)) is not None and row["object"] == key
+            }
+        return reports
+
+    def _second_look(self, account_id: str, look: FirstLook, failure: Failure | None) -> SecondLook:
+        key = keys.second_observation_object(look.manifest.run_id, account_id)
+        document = self.objects.get(key)
+        found = failure if document is None else _read_observation(document, key, account_id)
+        if isinstance(found, Observation):
+            return SecondLook(self._compared(found, look.manifest, look.prices))
+        return SecondLook(None, str(Reason.MISSING_OBSERVATION if found is None else _reason(found)))
+
+    def _compared(self, observation: Observation, manifest: Manifest, prices: PriceSet | None) -> AccountReport:
+        asked = manifest.wallets.get(observation.snapshot.account_id)
+        return compare(observation, self.policy, prices, run_id=manifest.run_id, asked=asked, base=self.base)
+
+    def _unread(self, failure: Failure, manifest: Manifest) -> AccountReport:
+        return unverified(failure.account_id, _reason(failure), self.policy, run_id=manifest.run_id)
+
+    def _observation(self, key: str, account_id: str) -> Observation | Failure:
+        try:
+            document = self.objects.get(key)
+        except Malformed as error:
+            return _malformed(account_id, key, error)
+        return _read_observation(document, key, account_id)
+
+
+def _read_observation(document: object, key: str, account_id: str) -> Observation | Failure:
+    """Read evidence back. What cannot be read is one unverified account, never the end of the run."""
+    try:
+        observation = read_observation(document)
+    except Malformed as error:
+        return _malformed(account_id, key, error)
+    seen = observation.snapshot.account_id
+    if seen != account_id:
+        return _malformed(account_id, key, Malformed("snapshot.account_id", f"is {seen}: another account's evidence"))
+    return observation
+
+
+def _worst_first(report: AccountReport) -> tuple[int, str]:
+    worst = max((line.severity or Severity.OK for line in report.lines if line.outcome is Outcome.BREAK), default=0)
+    return -worst, report.account_id
+
+
+def _reason(failure: Failure) -> Reason:
+    return REASON_OF_ERROR.get(failure.error, Reason.MISSING_OBSERVATION)
+
+
+def _malformed(account_id: str, what: str, error: Malformed) -> Failure:
+    return Failure(account_id, "Malformed", f"account {account_id}: {what}: {error}")
+
+
+def _nothing_written(account_id: str, manifest: Manifest) -> Failure:
+    venue = manifest.accounts[account_id]
+    if venue == UNREADABLE:
+        why = "the stored account cannot be read; put it again with `trueup accounts put`"
+    else:
+        why = f"nobody looked; is {venue} among the stack's Venues?"
+    return Failure(account_id, "MissingObservation", f"account {account_id}: {why}")

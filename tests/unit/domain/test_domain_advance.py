@@ -1,0 +1,370 @@
+"""Rule 9: one look is not a break; two are; and what nobody could see changes nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from tests.unit.money_kit import NOON, Held, book, judge, later, line_of, policy, prices, snapshot
+from trueup.domain.advance import SecondLook, Track, advance, wants_second_look
+from trueup.domain.policy import Policy, default_policy
+from trueup.domain.reasons import Reason, Severity
+from trueup.domain.report import AccountReport, Line, News, Outcome, State
+
+GONE = SecondLook(None, Reason.UNREACHABLE)
+
+
+@dataclass
+class Desk:
+    """An account that is looked at again and again."""
+
+    by: Policy = field(default_factory=default_policy)
+    tracks: dict[str, Track] = field(default_factory=dict)
+    seconds: float = 0
+
+    def see(
+        self, venue: Sequence[Held], believed: Sequence[Held], after: Sequence[Held] | None = None
+    ) -> AccountReport:
+        """Compare, as of now."""
+        now = later(NOON, self.seconds)
+        sides = [book(*side, as_of=now) for side in (believed, believed if after is None else after)]
+        return judge(snapshot(*venue, observed_at=now), *sides, by=self.by, valued=prices(as_of=now))
+
+    def look(
+        self,
+        venue: Sequence[Held],
+        believed: Sequence[Held],
+        after: Sequence[Held] | None = None,
+        *,
+        wait: float = 300,
+        second: SecondLook | None = None,
+    ) -> AccountReport:
+        self.seconds += wait
+        return self.take(self.see(venue, believed, after), second)
+
+    def take(self, report: AccountReport, second: SecondLook | None = None) -> AccountReport:
+        advanced = advance(report, self.tracks, self.by, "coinbase", second)
+        self.tracks |= {track.break_id: track for track in advanced.tracks}
+        return advanced.report
+
+    def again(self, venue: Sequence[Held], believed: Sequence[Held], after: Sequence[Held] | None = None) -> SecondLook:
+        """Look ten seconds later, within the run."""
+        self.seconds += 10
+        return SecondLook(self.see(venue, believed, after))
+
+    def doubts(self, report: AccountReport) -> bool:
+        return wants_second_look(report, self.tracks, self.by.timing("cb-main", "coinbase"))
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+TEN, NINE, ELEVEN, HALF = [("ETH", "10")], [("ETH", "9")], [("ETH", "11")], [("ETH", "5")]
+
+
+def eth(report: AccountReport) -> Line:
+    return line_of(report, "ETH")
+
+
+def said(line: Line) -> tuple[State | None, int | None, News | None]:
+    return line.state, line.streak, line.news
+
+
+def test_a_difference_seen_once_is_not_said(desk: Desk) -> None:
+    line = eth(desk.look(NINE, TEN))
+    assert (line.severity, *said(line)) == (Severity.MAJOR, State.UNCONFIRMED, 1, None)
+
+
+def test_seen_twice_it_is_confirmed_and_said_once(desk: Desk) -> None:
+    desk.look(NINE, TEN)
+    assert said(eth(desk.look(NINE, TEN))) == (State.CONFIRMED, 2, News.CONFIRMED)
+    assert said(eth(desk.look(NINE, TEN))) == (State.CONFIRMED, 3, None)
+
+
+@pytest.mark.parametrize(("wait", "state", "streak"), [(29.999, "unconfirmed", 1), (30, "confirmed", 2)])
+def test_two_looks_count_only_half_a_minute_apart(desk: Desk, wait: float, state: str, streak: int) -> None:
+    desk.look(NINE, TEN)
+    line = eth(desk.look(NINE, TEN, wait=wait))
+    assert (line.state, line.streak) == (state, streak)
+
+
+def test_looks_too_close_together_add_up_to_one_that_counts(desk: Desk) -> None:
+    desk.look(NINE, TEN)
+    desk.look(NINE, TEN, wait=20)
+    assert said(eth(desk.look(NINE, TEN, wait=20))) == (State.CONFIRMED, 2, News.CONFIRMED)
+
+
+def test_gone_in_between_it_begins_again(desk: Desk) -> None:
+    desk.look(NINE, TEN)
+    desk.look(TEN, TEN)
+    assert said(eth(desk.look(NINE, TEN))) == (State.UNCONFIRMED, 1, None)
+
+
+def test_within_tolerance_is_gone_too(desk: Desk) -> None:
+    desk.look(NINE, TEN)
+    desk.look([("ETH", "9.9999")], TEN)
+    assert eth(desk.look(NINE, TEN)).streak == 1
+
+
+def test_a_confirmed_break_that_was_over_is_said_again_when_it_comes_back(desk: Desk) -> None:
+    desk.look(NINE, TEN)
+    desk.look(NINE, TEN)
+    desk.look(TEN, TEN)
+    desk.look(NINE, TEN)
+    assert eth(desk.look(NINE, TEN)).news is News.CONFIRMED
+
+
+def test_the_other_sign_is_another_difference(desk: Desk) -> None:
+    desk.look(NINE, TEN)
+    assert said(eth(desk.look(ELEVEN, TEN))) == (State.UNCONFIRMED, 1, None)
+
+
+def test_another_size_is_the_same_difference(desk: Desk) -> None:
+    desk.look(NINE, TEN)
+    assert said(eth(desk.look([("ETH", "8.9")], TEN))) == (State.CONFIRMED, 2, News.CONFIRMED)
+
+
+def test_a_minor_break_is_confirmed_and_said_to_nobody(desk: Desk) -> None:
+    desk.look([("ETH", "9.9")], TEN)
+    line = eth(desk.look([("ETH", "9.9")], TEN))
+    assert (line.severity, *said(line)) == (Severity.MINOR, State.CONFIRMED, 2, None)
+
+
+def test_who_wants_to_hear_of_minor_breaks_does() -> None:
+    desk = Desk(policy(alerts={"default": {"alert_from": "MINOR"}}))
+    desk.look([("ETH", "9.9")], TEN)
+    assert eth(desk.look([("ETH", "9.9")], TEN)).news is News.CONFIRMED
+
+
+def test_a_break_that_gets_worse_is_said_again_and_one_that_gets_better_is_not(desk: Desk) -> None:
+    desk.look(NINE, TEN)
+    desk.look(NINE, TEN)
+    assert eth(desk.look(HALF, TEN, second=GONE)).news is News.RAISED
+    assert eth(desk.look(HALF, TEN)).news is None
+    assert eth(desk.look(NINE, TEN)).news is None
+    assert eth(desk.look(HALF, TEN, second=GONE)).news is None
+
+
+def test_a_minor_break_that_becomes_major_is_said_then(desk: Desk) -> None:
+    desk.look([("ETH", "9.9")], TEN)
+    desk.look([("ETH", "9.9")], TEN)
+    assert eth(desk.look(NINE, TEN)).news is News.CONFIRMED
+
+
+# -- what nobody could see ------------------------------------------------------------------------------------------
+
+
+def unread(seconds: float) -> AccountReport:
+    report = judge(snapshot(observed_at=later(NOON, seconds)), None)
+    assert report.status == "UNVERIFIED"
+    return report
+
+
+def test_an_unverified_look_neither_confirms_nor_resolves(desk: Desk) -> None:
+    desk.look(NINE, TEN)
+    before = dict(desk.tracks)
+    desk.take(unread(desk.seconds + 100))
+    assert desk.tracks == before
+    assert said(eth(desk.look(NINE, TEN))) == (State.CONFIRMED, 2, News.CONFIRMED)
+
+
+def test_an_account_that_was_not_observed_at_all_changes_nothing(desk: Desk) -> None:
+    desk.look(NINE, TEN)
+    before = dict(desk.tracks)
+    desk.take(replace(unread(999), observed_at=None, lines=()))
+    assert desk.tracks == before
+
+
+def test_a_fill_in_mid_air_neither_confirms_nor_resolves(desk: Desk) -> None:
+    desk.look(NINE, TEN)
+    line = eth(desk.look(NINE, TEN, [("ETH", "8")]))
+    assert line.outcome is Outcome.IN_MOTION
+    assert said(eth(desk.look(NINE, TEN))) == (State.CONFIRMED, 2, News.CONFIRMED)
+
+
+def test_a_key_that_vanished_on_both_sides_is_resolved(desk: Desk) -> None:
+    desk.look([*NINE, ("BTC", "1")], [*TEN, ("BTC", "1")])
+    desk.look([("BTC", "1")], [("BTC", "1")])
+    assert eth(desk.look([*NINE, ("BTC", "1")], [*TEN, ("BTC", "1")])).streak == 1
+
+
+def test_a_key_that_vanished_with_its_wallet_is_not_resolved(desk: Desk) -> None:
+    desk.look(NINE, TEN)
+    before = dict(desk.tracks)
+    desk.seconds += 300
+    now = later(NOON, desk.seconds)
+    other = snapshot(observed_at=now, wallets={"spot": Reason.INCOMPLETE, "earn": None})
+    desk.take(judge(other, book(as_of=now, wallets=("spot", "earn"))))
+    assert desk.tracks == before
+
+
+def test_an_older_observation_says_what_it_saw_and_changes_nothing(desk: Desk) -> None:
+    desk.look(NINE, TEN)
+    old = desk.see(TEN, TEN)
+    desk.look(NINE, TEN)
+    before = dict(desk.tracks)
+    desk.take(replace(old, observed_at=later(NOON, 1)))
+    assert desk.tracks == before
+    late = desk.take(replace(desk.see(HALF, TEN), observed_at=later(NOON, 1)))
+    assert said(eth(late)) == (State.CONFIRMED, 2, None)
+    assert desk.tracks == before
+
+
+# -- the second look ------------------------------------------------------------------------------------------------
+
+
+def test_only_what_is_critical_is_looked_at_again(desk: Desk) -> None:
+    assert not desk.doubts(desk.see(NINE, TEN))
+    assert desk.doubts(desk.see(HALF, TEN))
+
+
+def test_a_critical_break_that_stands_is_confirmed_at_once(desk: Desk) -> None:
+    first = desk.see(HALF, TEN)
+    report = desk.take(first, desk.again(HALF, TEN))
+    assert said(eth(report)) == (State.CONFIRMED, 1, News.CONFIRMED)
+    assert (report.recheck, report.observed_at) == ("read", later(NOON, 10))
+
+
+def test_a_critical_break_that_is_gone_ten_seconds_later_was_a_fill(desk: Desk) -> None:
+    report = desk.take(desk.see(HALF, TEN), desk.again(HALF, HALF))
+    assert (eth(report).outcome, report.status) == (Outcome.EXACT, "OK")
+    assert not any(track.open for track in desk.tracks.values())
+
+
+def test_a_critical_break_that_turned_round_is_another_one(desk: Desk) -> None:
+    report = desk.take(desk.see(HALF, TEN), desk.again([("ETH", "20")], TEN))
+    assert said(eth(report)) == (State.UNCONFIRMED, 1, None)
+
+
+def test_a_critical_break_that_shrank_waits_for_the_next_run(desk: Desk) -> None:
+    report = desk.take(desk.see(HALF, TEN), desk.again(NINE, TEN))
+    assert (eth(report).severity, *said(eth(report))) == (Severity.MAJOR, State.UNCONFIRMED, 1, None)
+
+
+def test_a_second_look_that_failed_confirms_and_says_so(desk: Desk) -> None:
+    report = desk.take(desk.see(HALF, TEN), GONE)
+    assert said(eth(report)) == (State.CONFIRMED, 1, News.CONFIRMED)
+    assert report.recheck == "unreachable"
+
+
+def test_a_second_look_that_did_not_see_the_wallet_confirms_too(desk: Desk) -> None:
+    first = desk.see(HALF, TEN)
+    other = snapshot(observed_at=later(NOON, 10), wallets={"spot": Reason.INCOMPLETE, "earn": None})
+    second = SecondLook(judge(other, book(as_of=NOON, wallets=("spot", "earn"))))
+    report = desk.take(first, second)
+    assert said(eth(report)) == (State.CONFIRMED, 1, News.CONFIRMED)
+    assert (report.recheck, report.observed_at) == ("incomplete", NOON)
+
+
+def test_what_only_the_second_look_shows_waits(desk: Desk) -> None:
+    report = desk.take(desk.see([*HALF, ("BTC", "1")], [*TEN, ("BTC", "1")]), desk.again([*TEN], [*TEN, ("BTC", "1")]))
+    assert eth(report).outcome is Outcome.EXACT
+    assert said(line_of(report, "BTC")) == (State.UNCONFIRMED, 1, None)
+
+
+def test_a_critical_break_people_know_of_is_not_looked_at_again(desk: Desk) -> None:
+    desk.take(desk.see(HALF, TEN), desk.again(HALF, TEN))
+    assert not desk.doubts(desk.see(HALF, TEN))
+    assert desk.doubts(desk.see([("ETH", "20")], TEN)), "the other sign is another break"
+
+
+def test_a_major_break_that_became_critical_is_looked_at_again(desk: Desk) -> None:
+    desk.look(NINE, TEN)
+    desk.look(NINE, TEN)
+    assert desk.doubts(desk.see(HALF, TEN))
+
+
+def test_a_second_look_in_mid_air_leaves_the_matter_open(desk: Desk) -> None:
+    report = desk.take(desk.see(HALF, TEN), desk.again(HALF, TEN, [("ETH", "4")]))
+    assert eth(report).outcome is Outcome.IN_MOTION
+    assert desk.doubts(desk.see(HALF, TEN))
+
+
+def test_an_account_that_shows_nothing_at_all_is_looked_at_again(desk: Desk) -> None:
+    first = desk.see([], TEN)
+    assert desk.doubts(first)
+    report = desk.take(first, desk.again([], TEN))
+    whole = line_of(report, None, "account")
+    assert said(whole) == (State.CONFIRMED, 1, News.CONFIRMED)
+
+
+def test_an_account_that_was_empty_for_a_moment_is_nothing(desk: Desk) -> None:
+    report = desk.take(desk.see([], TEN), desk.again(TEN, TEN))
+    assert [line.outcome for line in report.lines] == [Outcome.EXACT]
+    assert (report.status, report.verified) == ("OK", True)
+
+
+def test_an_account_that_was_empty_is_over_when_it_shows_something(desk: Desk) -> None:
+    desk.take(desk.see([], TEN), desk.again([], TEN))
+    desk.look(TEN, TEN)
+    assert not any(track.open for track in desk.tracks.values())
+
+
+# -- a book that never holds still -----------------------------------------------------------------------------------
+
+MOVING: dict[str, Any] = {"venue": NINE, "believed": TEN, "after": [("ETH", "8")]}
+
+
+def test_in_motion_three_times_in_a_row_is_looked_at_again_and_then_unverified(desk: Desk) -> None:
+    desk.look(**MOVING)
+    desk.look(**MOVING)
+    desk.seconds += 300
+    third = desk.see(**MOVING)
+    assert desk.doubts(third)
+    report = desk.take(third, desk.again(**MOVING))
+    line = eth(report)
+    assert (line.outcome, line.reason) == (Outcome.UNVERIFIED, Reason.BOOK_IN_MOTION)
+    assert (line.difference, line.worth, line.relative, line.price, line.severity) == (None,) * 5
+    assert (report.verified, report.reasons, report.status) == (False, (Reason.BOOK_IN_MOTION,), "OK")
+
+
+def test_a_second_look_that_caught_the_book_at_rest_is_what_counts(desk: Desk) -> None:
+    desk.look(**MOVING)
+    desk.look(**MOVING)
+    desk.seconds += 300
+    report = desk.take(desk.see(**MOVING), desk.again(NINE, NINE))
+    assert (eth(report).outcome, report.verified) == (Outcome.EXACT, True)
+    assert not desk.doubts(desk.see(**MOVING)), "the count begins again"
+
+
+def test_in_motion_three_times_and_nobody_answers_is_unverified(desk: Desk) -> None:
+    desk.look(**MOVING)
+    desk.look(**MOVING)
+    report = desk.look(**MOVING, second=GONE)
+    assert (eth(report).reason, report.recheck) == (Reason.BOOK_IN_MOTION, "unreachable")
+
+
+@pytest.mark.parametrize("between", [(NINE, NINE), (HALF, TEN)], ids=["at rest", "a break"])
+def test_anything_else_in_between_begins_the_count_again(
+    desk: Desk, between: tuple[Sequence[Held], Sequence[Held]]
+) -> None:
+    desk.look(**MOVING)
+    desk.look(**MOVING)
+    desk.look(*between)
+    assert not desk.doubts(desk.see(**MOVING))
+
+
+def test_the_times_and_counts_are_policy() -> None:
+    desk = Desk(
+        policy(timing={"default": {"confirm_after_seconds": 1, "confirm_in_a_row": 3, "in_motion_in_a_row": 1}})
+    )
+    for _ in range(2):
+        assert eth(desk.look(NINE, TEN, wait=1)).state is State.UNCONFIRMED
+    assert eth(desk.look(NINE, TEN, wait=1)).state is State.CONFIRMED
+    assert desk.doubts(desk.see(**MOVING))
+
+
+def test_nothing_changed_is_nothing_to_write(desk: Desk) -> None:
+    assert advance(desk.see(TEN, TEN), {}, desk.by, "coinbase").tracks == ()
+
+
+def test_times_are_the_observations_own(desk: Desk) -> None:
+    desk.look(NINE, TEN)
+    desk.look(NINE, TEN)
+    (track,) = desk.tracks.values()
+    times: tuple[datetime | None, ...] = (track.first_seen_at, track.counted_at, track.seen_at)
+    assert times == (later(NOON, 300), later(NOON, 600), later(NOON, 600))
