@@ -83,13 +83,13 @@ def advance(
     steps = _Steps(policy, venue, timing, tracks, doubts, report, report.observed_at, looked_again=again is not None)
     lines = tuple(steps.of(line) for line in report.lines)
     steps.close_what_is_gone(lines)
-    late = {line.reason for line in lines if line.reason is Reason.BOOK_IN_MOTION} - set(report.reasons)
+    never_still = {Reason.BOOK_IN_MOTION} if any(line.reason is Reason.BOOK_IN_MOTION for line in lines) else set()
     return Advanced(
         replace(
             report,
             lines=lines,
-            reasons=tuple(sorted({*report.reasons, *(reason for reason in late if reason is not None)})),
-            verified=report.verified and not late,
+            reasons=tuple(sorted({*report.reasons, *never_still})),
+            verified=report.verified and not never_still,
             recheck=_recheck(second, again),
         ),
         tuple(steps.changed.values()),
@@ -109,8 +109,8 @@ def _in_doubt(report: AccountReport, tracks: Tracks, timing: Timing) -> dict[str
         key = name_of(report.account_id, line)
         track = tracks.get(key)
         if line.outcome is Outcome.BREAK and line.severity is Severity.CRITICAL:
-            known = track is not None and _same(track, line) and track.confirmed
-            if not (known and track is not None and track.severity is Severity.CRITICAL):
+            known = track is not None and _same(track, line) and track.confirmed and track.severity is Severity.CRITICAL
+            if not known:
                 doubts[key] = line
         elif line.outcome is Outcome.IN_MOTION:
             before = 0 if track is None else track.in_motion
@@ -128,10 +128,7 @@ def _was_looked_at(line: Line, report: AccountReport) -> bool:
     """Tell whether a report can say anything about a line of another one."""
     if report.status == UNVERIFIED:
         return False
-    if line.wallet is None:
-        return True
-    unread = {other.wallet for other in report.lines if other.outcome is Outcome.UNVERIFIED}
-    return line.wallet in report.compared and line.wallet not in unread
+    return line.wallet is None or line.wallet in report.compared
 
 
 def _sign(line: Line) -> int:
@@ -182,9 +179,18 @@ class _Steps:
     def _break(self, key: str, track: Track | None, line: Line) -> Line:
         severity = line.severity or Severity.OK
         if track is None or not _same(track, line):
-            base = track or Track(key, line.wallet, line.asset, line.field, self.at)
-            fresh = Track(key, line.wallet, line.asset, line.field, base.seen_at, True, _sign(line))
-            grown = replace(fresh, streak=1, counted_at=self.at, first_seen_at=self.at)
+            grown = Track(
+                key,
+                line.wallet,
+                line.asset,
+                line.field,
+                self.at,
+                open=True,
+                sign=_sign(line),
+                streak=1,
+                counted_at=self.at,
+                first_seen_at=self.at,
+            )
         elif self._counts(track):
             grown = replace(track, streak=track.streak + 1, counted_at=self.at)
         else:

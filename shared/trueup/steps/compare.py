@@ -69,12 +69,12 @@ class CompareStep:
         key = keys.report_object(request.run_id)
         document: Any = self.objects.get(key)
         if document is None:
-            look = self.judging.first_look(manifest)
             twice = self.runs.recheck(request.run_id) or []
-            if not request.second:
-                doubtful = self.judging.in_doubt(look, self.max_concurrency)
-                if twice or doubtful:
-                    return self._ask_again(manifest, self.runs.freeze_recheck(request.run_id, doubtful))
+            if twice and not request.second:
+                return self._ask_again(manifest, twice)  # as an earlier attempt did
+            look = self.judging.first_look(manifest)
+            if not request.second and (doubtful := self.judging.in_doubt(look, self.max_concurrency)):
+                return self._ask_again(manifest, self.runs.freeze_recheck(request.run_id, doubtful))
             document = self.judging.report(look, twice)
             if not self.objects.put_once(key, document):
                 document = self.objects.get(key)

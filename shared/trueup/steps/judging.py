@@ -73,9 +73,8 @@ class Judging:
 
         def see(account_id: str) -> Seen:
             key = keys.observation_object(manifest.run_id, account_id)
-            found: Observation | Failure = failures.get(account_id) or _nothing_written(account_id, manifest)
-            if key in observed:
-                found = self._observation(key, account_id)
+            seen = self._observation(key, account_id) if key in observed else None
+            found = seen or failures.get(account_id) or _nothing_written(account_id, manifest)
             if isinstance(found, Failure):
                 return Seen(self._unread(found, manifest), {}, found)
             report = self._compared(found, manifest, prices)
@@ -159,8 +158,7 @@ class Judging:
 
     def _second_look(self, account_id: str, look: FirstLook, failure: Failure | None) -> SecondLook:
         key = keys.second_observation_object(look.manifest.run_id, account_id)
-        document = self.objects.get(key)
-        found = failure if document is None else _read_observation(document, key, account_id)
+        found = self._observation(key, account_id) or failure
         if isinstance(found, Observation):
             return SecondLook(self._compared(found, look.manifest, look.prices))
         return SecondLook(None, str(Reason.MISSING_OBSERVATION if found is None else _reason(found)))
@@ -172,24 +170,20 @@ class Judging:
     def _unread(self, failure: Failure, manifest: Manifest) -> AccountReport:
         return unverified(failure.account_id, _reason(failure), self.policy, run_id=manifest.run_id)
 
-    def _observation(self, key: str, account_id: str) -> Observation | Failure:
+    def _observation(self, key: str, account_id: str) -> Observation | Failure | None:
+        """Read evidence back; None where there is none. What cannot be read is one account's, never the run's end."""
         try:
             document = self.objects.get(key)
+            if document is None:
+                return None
+            observation = read_observation(document)
         except Malformed as error:
             return _malformed(account_id, key, error)
-        return _read_observation(document, key, account_id)
-
-
-def _read_observation(document: object, key: str, account_id: str) -> Observation | Failure:
-    """Read evidence back. What cannot be read is one unverified account, never the end of the run."""
-    try:
-        observation = read_observation(document)
-    except Malformed as error:
-        return _malformed(account_id, key, error)
-    seen = observation.snapshot.account_id
-    if seen != account_id:
-        return _malformed(account_id, key, Malformed("snapshot.account_id", f"is {seen}: another account's evidence"))
-    return observation
+        seen = observation.snapshot.account_id
+        if seen != account_id:
+            other = Malformed("snapshot.account_id", f"is {seen}: another account's evidence")
+            return _malformed(account_id, key, other)
+        return observation
 
 
 def _worst_first(report: AccountReport) -> tuple[int, str]:

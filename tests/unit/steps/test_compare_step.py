@@ -535,6 +535,18 @@ def test_a_second_look_that_failed_leaves_the_first_and_is_said(desk: Desk, fail
     assert desk.report()["failures"] == [], "the account was looked at"
 
 
+@pytest.mark.parametrize("text", ["{", '{"schema": 1}'], ids=["no document", "no observation"])
+def test_a_second_look_nobody_can_read_is_a_second_look_that_failed(desk: Desk, text: str) -> None:
+    desk.plan(cb_main="coinbase")
+    desk.price()
+    desk.observe(seen("cb-main", ("BTC", "1")), believed("cb-main", ("BTC", "2")))
+    desk.step().run(REQUEST)
+    desk.objects._objects[keys.second_observation_object(RUN_ID, "cb-main")] = text
+    desk.step().run(AGAIN)
+    assert desk.reports()["cb-main"]["recheck"] == "missing_observation"
+    assert len(desk.mailbox.sent) == 1
+
+
 def test_more_doubts_than_can_be_read_at_once_are_told_as_such(desk: Desk) -> None:
     ids = [f"cb-{number}" for number in range(3)]
     desk.plan(**dict.fromkeys((name.replace("-", "_") for name in ids), "coinbase"))
