@@ -25,6 +25,7 @@ from trueup.domain.report import (
     Line,
     Outcome,
     RunReport,
+    State,
     counts,
     gross_worth,
 )
@@ -82,7 +83,7 @@ def account_report_table(
     agreeing = [line for line in report.lines if line.outcome in _AGREEING]
     shown = [line for line in report.lines if show_all or line.outcome not in _AGREEING]
     if shown:
-        parts.append(Padding(_lines_table(shown), (0, 0, 0, 2)))
+        parts.append(Padding(_lines_table(shown, has_history=report.run_id is not None), (0, 0, 0, 2)))
     if agreeing and not show_all:
         parts.append(Padding(Text(_agreeing_words(agreeing)), (0, 0, 0, 2)))
     return Group(*parts)
@@ -239,7 +240,7 @@ def _header(report: AccountReport, venue: str | None) -> Text:
     return text.append(f" ({reasons})" if report.status == UNVERIFIED else f", not all verified ({reasons})")
 
 
-def _lines_table(lines: Sequence[Line]) -> Table:
+def _lines_table(lines: Sequence[Line], *, has_history: bool) -> Table:
     table = _table("wallet", "asset", ">book", ">venue", ">difference", ">%", ">worth", "what")
     for line in worst_lines_first(lines):
         unread = line.outcome is Outcome.UNVERIFIED
@@ -252,7 +253,7 @@ def _lines_table(lines: Sequence[Line]) -> Table:
             "" if unread else amount(line.difference, signed=True),
             "" if line.relative is None else _percent(line.relative),
             "" if unread or line.wallet is None else money(line.worth),
-            _what(line),
+            _what(line, has_history=has_history),
         )
     return table
 
@@ -272,10 +273,13 @@ def _book(line: Line) -> str:
     return f"{amount(line.book)} then {amount(line.book_after)}"
 
 
-def _what(line: Line) -> Text:
+def _what(line: Line, *, has_history: bool) -> Text:
     severity = line.severity.name if line.severity else ""  # OK is 0: nothing to say
     if line.kind is not None:
-        words = WORDS[line.kind] if line.cause is None else f"{WORDS[line.kind]}; {cause_words(line.cause)}"
+        # Nobody is told of what was seen once; who looks at the table must not wonder why.
+        once = has_history and line.state is State.UNCONFIRMED
+        cause = None if line.cause is None else cause_words(line.cause)
+        words = "; ".join(filter(None, (WORDS[line.kind], "seen once" if once else None, cause)))
     elif line.outcome is Outcome.EXPLAINED:
         words = explained_words(line)
     else:

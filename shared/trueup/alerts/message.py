@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from trueup.alerts.words import cause_words
+from trueup.alerts.words import cause_words, in_flight_words
 from trueup.domain.amounts import plain
 from trueup.domain.reading import digest, format_time
 from trueup.domain.reasons import Severity
-from trueup.domain.report import AccountReport, Kind, Line, RunReport, line_document
+from trueup.domain.report import AccountReport, Kind, Line, Outcome, RunReport, line_document
 
 SCHEMA = 1
 MAX_LINES = 20
@@ -44,10 +44,10 @@ class Alert:
 
 
 def alerts_of(report: RunReport) -> list[Alert]:
-    """Say what is worth saying about a run: one alert for each account with breaks that are news."""
+    """Say what is worth saying about a run: one alert for each account with something that is news."""
     alerts = []
     for account in report.accounts:
-        said = [line for line in account.breaks if line.news is not None]
+        said = account.news
         whole_account = [line for line in said if line.kind is Kind.ACCOUNT_EMPTY]
         if said:
             # An account that shows nothing is one problem, not one for each thing it should hold.
@@ -59,13 +59,14 @@ def _alert(report: RunReport, account: AccountReport, venue: str, said: Sequence
     ranked = sorted(said, key=_worst_first)
     severity = ranked[0].severity or Severity.OK
     alert_id = f"alr-{digest([report.run_id, account.account_id])[:16]}"
-    kinds = tuple(sorted({str(line.kind) for line in said}))
+    kinds = tuple(sorted({str(line.kind) for line in said if line.kind is not None}))
+    shown, left_out = ranked[:MAX_LINES], ranked[MAX_LINES:]
     subject = _subject(severity, account.account_id, venue, ranked)
     text = _text(report, account, venue, severity, ranked, alert_id)
     document = {
         "schema": SCHEMA,
         "alert_id": alert_id,
-        "type": "breaks",
+        "type": "breaks" if kinds else "in_flight",
         "run_id": report.run_id,
         "account_id": account.account_id,
         "venue": venue,
@@ -73,8 +74,10 @@ def _alert(report: RunReport, account: AccountReport, venue: str, said: Sequence
         "kinds": list(kinds),
         "compared_at": format_time(report.compared_at),
         "base": report.prices.base,
-        "breaks": [line_document(line) for line in ranked[:MAX_LINES]],
-        "breaks_left_out": max(0, len(ranked) - MAX_LINES),
+        "breaks": [line_document(line) for line in shown if _is_break(line)],
+        "breaks_left_out": sum(map(_is_break, left_out)),
+        "explained": [line_document(line) for line in shown if not _is_break(line)],
+        "explained_left_out": sum(not _is_break(line) for line in left_out),
         "reasons": [str(reason) for reason in account.reasons],
         "subject": subject,
         "text": text,
@@ -87,18 +90,27 @@ def _worst_first(line: Line) -> tuple[int, Decimal, str, str, str]:
     return (-severity, -(line.worth or Decimal(0)), line.wallet or "", line.asset or "", line.field)
 
 
+def _is_break(line: Line) -> bool:
+    return line.outcome is Outcome.BREAK
+
+
+def _label(severity: Severity) -> str:
+    """Name how bad it is; what is explained is no break, and said for information."""
+    return severity.name if severity else "INFO"
+
+
 def _subject(severity: Severity, account_id: str, venue: str, ranked: Sequence[Line]) -> str:
     """Return one short ASCII line: what SNS allows."""
     first = ranked[0]
     what = f"{_name(first.asset)} {_what(first)}" if first.asset else _what(first)
     more = f" and {len(ranked) - 1} more" if len(ranked) > 1 else ""
-    subject = f"[Trueup] {severity.name} {account_id} ({venue}): {what}{more}"
+    subject = f"[Trueup] {_label(severity)} {account_id} ({venue}): {what}{more}"
     printable = "".join(letter if " " <= letter <= "~" else "?" for letter in subject)
     return printable if len(printable) <= MAX_SUBJECT else printable[: MAX_SUBJECT - 3] + "..."
 
 
 def _what(line: Line) -> str:
-    return WORDS[line.kind] if line.kind is not None else "differs"
+    return WORDS[line.kind] if line.kind is not None else "on its way"
 
 
 def _text(
@@ -110,9 +122,8 @@ def _text(
     alert_id: str,
 ) -> str:
     base = report.prices.base
-    count = "1 break" if len(ranked) == 1 else f"{len(ranked)} breaks"
     paragraphs = [
-        f"{severity.name}: {count} in account {account.account_id} at {venue}.",
+        f"{_label(severity)}: {_how_many(ranked)} in account {account.account_id} at {venue}.",
         *(_paragraph(line, base, account.recheck) for line in ranked[:MAX_LINES]),
     ]
     if len(ranked) > MAX_LINES:
@@ -132,6 +143,16 @@ def _text(
     return "\n\n".join(paragraphs) + "\n"
 
 
+def _how_many(said: Sequence[Line]) -> str:
+    breaks = sum(map(_is_break, said))
+    explained = len(said) - breaks
+    counted = [
+        *([] if not breaks else ["1 break" if breaks == 1 else f"{breaks} breaks"]),
+        *([] if not explained else [f"{explained} {'difference' if explained == 1 else 'differences'} in flight"]),
+    ]
+    return " and ".join(counted)
+
+
 def _how_often(line: Line, recheck: str | None) -> str:
     """Say how sure this is."""
     if line.streak is not None and line.streak > 1:
@@ -142,7 +163,7 @@ def _how_often(line: Line, recheck: str | None) -> str:
 
 
 def _paragraph(line: Line, base: str, recheck: str | None) -> str:
-    severity = line.severity.name if line.severity is not None else ""
+    severity = _label(line.severity or Severity.OK)
     if line.kind is Kind.ACCOUNT_EMPTY:
         return (
             f"{severity}  the whole account: {_what(line)}\n"
@@ -157,6 +178,11 @@ def _paragraph(line: Line, base: str, recheck: str | None) -> str:
         f"  venue       {_amount(line.venue)}",
         f"  difference  {_signed(line.difference)}{_percent(line.relative)}",
         f"  worth       {'no price' if line.worth is None else f'{money(line.worth)} {base}'}",
+    ]
+    if not _is_break(line):
+        rows.append(f"  explained   {in_flight_words(line)}; nothing to do unless you do not know of it")
+        return "\n".join(rows)
+    rows += [
         f"  seen        {_how_often(line, recheck)}",
         *([] if line.cause is None else [f"  looks like  {cause_words(line.cause)}"]),
         f"  break       {line.break_id}",

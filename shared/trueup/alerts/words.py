@@ -10,12 +10,17 @@ MAX_REFERENCES = 3
 
 
 def explained_words(line: Line) -> str:
-    """Say what explains a line, and how bad it would be otherwise."""
+    """Say what explains a line."""
+    return f"explained {in_flight_words(line)}"
+
+
+def in_flight_words(line: Line) -> str:
+    """Say by what a line is explained, and how bad it would be otherwise."""
     shown = ", ".join(line.references[:MAX_REFERENCES])
     more = len(line.references) - MAX_REFERENCES
     items = f"{shown} and {more} more" if more > 0 else shown or "an item without a reference"
     worst = line.severity_if_unexplained
-    return f"explained by {items}, in flight" + (f" (else {worst.name})" if worst else "")
+    return f"by {items}, in flight" + (f" (else {worst.name})" if worst else "")
 
 
 def cause_words(cause: Cause) -> str:

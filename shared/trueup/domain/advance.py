@@ -10,7 +10,16 @@ from datetime import datetime, timedelta
 
 from .policy import Policy, Timing
 from .reasons import Reason, Severity
-from .report import UNVERIFIED, AccountReport, Line, News, Outcome, State, break_id
+from .report import (
+    UNVERIFIED,
+    AccountReport,
+    Line,
+    News,
+    Outcome,
+    State,
+    break_id,
+    is_said_though_explained,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,8 @@ class Track:
     """The worst severity people were told."""
     in_motion: int = 0
     """Looks in a row in which the book was moving across it."""
+    told_in_flight: tuple[str, ...] | None = None
+    """References of the items in flight that people were told explain it, sorted; None if they were told of none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +174,8 @@ class _Steps:
             return self._break(key, track, line)
         if line.outcome is Outcome.IN_MOTION:
             return self._in_motion(key, track, line)
+        if line.outcome is Outcome.EXPLAINED:
+            return self._explained(key, track, line)
         if line.outcome in (Outcome.EXACT, Outcome.WITHIN_TOLERANCE):
             self._close(track)
         return line
@@ -179,12 +192,8 @@ class _Steps:
     def _break(self, key: str, track: Track | None, line: Line) -> Line:
         severity = line.severity or Severity.OK
         if track is None or not _same(track, line):
-            grown = Track(
-                key,
-                line.wallet,
-                line.asset,
-                line.field,
-                self.at,
+            grown = replace(
+                self._new_track(key, line),
                 open=True,
                 sign=_sign(line),
                 streak=1,
@@ -227,8 +236,24 @@ class _Steps:
             return News.CONFIRMED
         return News.RAISED if severity > track.said else None
 
+    def _explained(self, key: str, track: Track | None, line: Line) -> Line:
+        """Say once for each item in flight that something of great worth is on its way; it changes no streak."""
+        from_worth = self.policy.explained_from_worth(self.report.account_id, self.venue, line.asset)
+        if not is_said_though_explained(line, from_worth):
+            return line
+        before = track or self._new_track(key, line)
+        told = before.told_in_flight
+        if (told is not None and set(line.references) <= set(told)) or (track is not None and track.seen_at >= self.at):
+            return line
+        told = tuple(sorted({*(told or ()), *line.references}))
+        self.changed[key] = replace(before, seen_at=self.at, told_in_flight=told)
+        return replace(line, news=News.EXPLAINED)
+
+    def _new_track(self, key: str, line: Line) -> Track:
+        return Track(key, line.wallet, line.asset, line.field, self.at)
+
     def _in_motion(self, key: str, track: Track | None, line: Line) -> Line:
-        before = track or Track(key, line.wallet, line.asset, line.field, self.at)
+        before = track or self._new_track(key, line)
         if track is None or track.seen_at < self.at:
             self.changed[key] = replace(before, seen_at=self.at, in_motion=before.in_motion + 1)
         doubt = self.doubts.get(key)
@@ -247,7 +272,9 @@ class _Steps:
         )
 
     def _close(self, track: Track | None) -> None:
-        if track is not None and track.seen_at < self.at and (track.open or track.in_motion):
+        if track is None or track.seen_at >= self.at:
+            return
+        if track.open or track.in_motion or track.told_in_flight is not None:
             closed = Track(track.break_id, track.wallet, track.asset, track.field, self.at)
             self.changed[track.break_id] = closed
 

@@ -48,10 +48,12 @@ class State(StrEnum):
 
 
 class News(StrEnum):
-    """Why a break is said to people in this run."""
+    """Why a line is said to people in this run."""
 
     CONFIRMED = "confirmed"
     RAISED = "raised"
+    EXPLAINED = "explained"
+    """No break: what is in flight explains it, and it is worth so much that people hear of it all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,11 @@ class AccountReport:
     def breaks(self) -> tuple[Line, ...]:
         """The lines that are breaks."""
         return tuple(line for line in self.lines if line.outcome is Outcome.BREAK)
+
+    @property
+    def news(self) -> tuple[Line, ...]:
+        """The lines that are said to people."""
+        return tuple(line for line in self.lines if line.news is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from .advance import Track
-from .reading import Record, format_time
+from .reading import Record, format_time, read_text
 from .reasons import SEVERITIES
 
 
@@ -24,6 +24,7 @@ def track_document(track: Track) -> dict[str, Any]:
         "confirmed": track.confirmed,
         "said": None if track.said is None else track.said.name,
         "in_motion": track.in_motion,
+        "told_in_flight": None if track.told_in_flight is None else list(track.told_in_flight),
     }
 
 
@@ -45,4 +46,9 @@ def read_track(document: object, place: str = "track") -> Track:
         confirmed=record.boolean("confirmed"),
         said=SEVERITIES[record.choice("said", SEVERITIES)] if record.has("said") else None,
         in_motion=record.whole("in_motion"),
+        told_in_flight=(
+            tuple(read_text(item, at) for at, item in record.items("told_in_flight"))
+            if record.has("told_in_flight")
+            else None
+        ),
     )

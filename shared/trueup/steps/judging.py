@@ -1,5 +1,6 @@
 """Judging a run: every account of the manifest, its first look, its second where there was one, and its history."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,6 +26,7 @@ from trueup.store.prices import PriceSets
 from trueup.store.runs import PRICES_FAILURE, UNREADABLE, Manifest, Runs
 from trueup.store.tracks import TrackRows
 from trueup.venues.aliases import forms
+from trueup.venues.registry import VENUES
 
 NOT_LOOKED_AGAIN = "too_many"
 """Why a second look did not happen when more accounts were in doubt than can be read at once."""
@@ -90,7 +92,7 @@ class Judging:
         return FirstLook(manifest, seen, prices, used, failures.get(PRICES_FAILURE))
 
     def in_doubt(self, look: FirstLook, at_most: int) -> list[str]:
-        """Return which accounts to look at again before anybody is told, the worst first."""
+        """Return which accounts to look at again before anybody is told: the worst, as many as a venue lets us read."""
         doubtful = [
             seen.report
             for account_id, seen in look.accounts.items()
@@ -98,7 +100,15 @@ class Judging:
                 seen.report, seen.tracks, self.policy.timing(account_id, look.manifest.accounts[account_id])
             )
         ]
-        return [report.account_id for report in sorted(doubtful, key=_worst_first)[:at_most]]
+        venues = look.manifest.accounts
+        taken: list[str] = []
+        of_venue: Counter[str] = Counter()
+        for report in sorted(doubtful, key=_worst_first):
+            venue = venues[report.account_id]
+            if of_venue[venue] < VENUES[venue].max_concurrency:  # they are all read at once
+                of_venue[venue] += 1
+                taken.append(report.account_id)
+        return taken[:at_most]
 
     def report(self, look: FirstLook, looked_again: Sequence[str]) -> dict[str, Any]:
         """Write the run's report: first looks, second looks and history put together."""

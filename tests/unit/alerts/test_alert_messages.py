@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.money_kit import NOON, book, holding, judge, later, policy, prices, snapshot
+from tests.unit.money_kit import NOON, book, holding, item, judge, later, policy, prices, snapshot
 from trueup.alerts.message import MAX_LINES, Alert, alerts_of, money
 from trueup.alerts.publish import SnsPublisher, message
 from trueup.domain.advance import SecondLook, advance
@@ -201,10 +201,66 @@ def test_machines_get_the_facts_as_the_report_has_them() -> None:
         "base": "USD",
         "breaks": [line_document(line)],
         "breaks_left_out": 0,
+        "explained": [],
+        "explained_left_out": 0,
         "reasons": [],
         "subject": alert.subject,
         "text": alert.text,
     }
+
+
+def in_flight(**totals: str) -> AccountReport:
+    """An account whose book holds ten of everything; what is not at the venue is in flight."""
+    items = tuple(
+        item(asset, str(Decimal(total) - 10), f"w-{asset}", applied=True) for asset, total in sorted(totals.items())
+    )
+    return judge(
+        snapshot(("USDC", "1"), *totals.items(), pending=items),
+        book(("USDC", "1"), *((asset, "10") for asset in totals)),
+        run_id=RUN_ID,
+    )
+
+
+def test_what_is_in_flight_and_worth_a_lot_is_said_as_information() -> None:
+    looked_at = advance(in_flight(BTC="9"), {}, default_policy(), "coinbase").report
+    (alert,) = alerts_of(run_of(looked_at))
+    (line,) = looked_at.news
+    assert alert.subject == "[Trueup] INFO cb-main (coinbase): BTC on its way"
+    assert alert.text.startswith(
+        "INFO: 1 difference in flight in account cb-main at coinbase.\n\n"
+        "INFO  BTC in spot: on its way\n"
+        "  book        10\n"
+        "  venue       9\n"
+        "  difference  -1  (10.00 % of the book)\n"
+        "  worth       100,000.00 USD\n"
+        "  explained   by w-BTC, in flight (else CRITICAL); nothing to do unless you do not know of it\n\n"
+        "What to do next\n"
+    )
+    document = alert.document
+    assert (document["type"], document["severity"], document["kinds"]) == ("in_flight", "OK", [])
+    assert (document["breaks"], document["explained"]) == ([], [line_document(line)])
+
+
+def test_breaks_come_before_what_is_in_flight_and_give_the_alert_its_severity() -> None:
+    report = in_flight(BTC="9")
+    both = replace(report, lines=(*report.lines, *account(ETH="0").breaks))
+    (alert,) = alerts_of(run_of(advance(both, {}, default_policy(), "coinbase", SecondLook(both)).report))
+    assert alert.subject == "[Trueup] CRITICAL cb-main (coinbase): ETH missing at the venue and 1 more"
+    assert alert.text.startswith("CRITICAL: 1 break and 1 difference in flight in account")
+    assert alert.text.index("ETH in spot") < alert.text.index("BTC in spot")
+    assert [line["asset"] for line in alert.document["breaks"]] == ["ETH"]
+    assert [line["asset"] for line in alert.document["explained"]] == ["BTC"]
+
+
+def test_what_is_in_flight_beyond_what_a_message_takes_is_counted_apart() -> None:
+    report = in_flight(BTC="9")
+    many = account(**{f"X{number:02}": "0.5" for number in range(MAX_LINES)})
+    (explained,) = advance(report, {}, default_policy(), "coinbase").report.news
+    seen = seen_twice(many, default_policy())
+    (alert,) = alerts_of(run_of(replace(seen, lines=(*seen.lines, explained))))
+    document = alert.document
+    assert (len(document["breaks"]), document["breaks_left_out"]) == (MAX_LINES, 0)
+    assert (document["explained"], document["explained_left_out"]) == ([], 1)
 
 
 def test_what_could_not_be_verified_is_said_too() -> None:

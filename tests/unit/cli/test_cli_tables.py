@@ -15,7 +15,7 @@ from trueup.domain.documents import read_book, read_prices, read_snapshot
 from trueup.domain.models import Observation
 from trueup.domain.policy import default_policy
 from trueup.domain.reasons import Reason, Severity
-from trueup.domain.report import AccountReport, Cause, Hint, Outcome
+from trueup.domain.report import AccountReport, Cause, Hint, Outcome, State
 
 POLICY = default_policy()
 AT = "2026-11-22T12:00:00Z"
@@ -195,3 +195,15 @@ def test_a_message_cannot_break_out_of_its_line():
 
 def test_no_report_at_all_is_not_an_all_clear():
     assert exits.verdict([]) == exits.UNVERIFIED
+
+
+def test_a_break_that_a_run_saw_once_says_so():
+    seen = replace(report({"BTC": "1"}, {"BTC": "2"}), run_id="20261122T120000Z")
+    assert "CRITICAL quantity differs; seen once" in shown(account_report_table(seen), width=120)
+    (line,) = seen.lines
+    confirmed = replace(seen, lines=(replace(line, state=State.CONFIRMED),))
+    assert "seen once" not in shown(account_report_table(confirmed), width=120)
+
+
+def test_a_comparison_of_files_does_not_say_how_often():
+    assert "seen once" not in shown(account_report_table(report({"BTC": "1"}, {"BTC": "2"})), width=120)

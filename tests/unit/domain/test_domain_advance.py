@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.money_kit import NOON, Held, book, judge, later, line_of, policy, prices, snapshot
+from tests.unit.money_kit import NOON, Held, book, item, judge, later, line_of, policy, prices, snapshot
 from trueup.domain.advance import SecondLook, Track, advance, wants_second_look
 from trueup.domain.policy import Policy, default_policy
 from trueup.domain.reasons import Reason, Severity
@@ -368,3 +368,60 @@ def test_times_are_the_observations_own(desk: Desk) -> None:
     (track,) = desk.tracks.values()
     times: tuple[datetime | None, ...] = (track.first_seen_at, track.counted_at, track.seen_at)
     assert times == (later(NOON, 300), later(NOON, 600), later(NOON, 600))
+
+
+# -- what is in flight, and worth a lot ----------------------------------------------------------------------------
+
+FROM_ONE = policy(alerts={"default": {"explained_from_worth": "4000"}})
+
+
+def on_its_way(desk: Desk, *references: str, quantity: str = "-1", wait: float = 300) -> Line:
+    """Look when the venue holds nine ETH of ten and lists what has left; one ETH is worth 4,000."""
+    desk.seconds += wait
+    now = later(NOON, desk.seconds)
+    items = tuple(item("ETH", quantity, reference, applied=True, since=now) for reference in references)
+    venue = snapshot(("ETH", str(10 + len(items) * int(quantity))), observed_at=now, pending=items)
+    return eth(desk.take(judge(venue, book(("ETH", "10"), as_of=now), by=desk.by, valued=prices(as_of=now))))
+
+
+def test_what_is_in_flight_is_said_once_if_it_is_worth_enough() -> None:
+    desk = Desk(FROM_ONE)
+    line = on_its_way(desk, "w-1")
+    assert (line.outcome, line.news, line.state) == (Outcome.EXPLAINED, News.EXPLAINED, None)
+    assert on_its_way(desk, "w-1").news is None
+    assert on_its_way(Desk(policy(alerts={"default": {"explained_from_worth": "4000.01"}})), "w-1").news is None
+
+
+def test_another_item_in_flight_is_said_and_one_that_has_arrived_is_not() -> None:
+    desk = Desk(FROM_ONE)
+    on_its_way(desk, "w-1")
+    assert on_its_way(desk, "w-1", "w-2").news is News.EXPLAINED
+    assert on_its_way(desk, "w-2").news is None
+
+
+def test_what_was_in_flight_and_agreed_since_is_said_when_something_is_on_its_way_again() -> None:
+    desk = Desk(FROM_ONE)
+    on_its_way(desk, "w-1")
+    desk.look(TEN, TEN)
+    assert on_its_way(desk, "w-1").news is News.EXPLAINED
+
+
+def test_being_told_of_what_is_in_flight_is_not_being_told_of_a_break() -> None:
+    desk = Desk(FROM_ONE)
+    on_its_way(desk, "w-1")
+    assert said(eth(desk.look(NINE, TEN))) == (State.UNCONFIRMED, 1, None)
+    assert said(eth(desk.look(NINE, TEN))) == (State.CONFIRMED, 2, News.CONFIRMED)
+
+
+def test_what_is_in_flight_leaves_the_streak_of_a_break_as_it_was() -> None:
+    desk = Desk(FROM_ONE)
+    desk.look(NINE, TEN)
+    on_its_way(desk, "w-1")
+    assert said(eth(desk.look(NINE, TEN))) == (State.CONFIRMED, 2, News.CONFIRMED)
+
+
+def test_an_older_look_says_nothing_of_what_is_in_flight() -> None:
+    desk = Desk(FROM_ONE)
+    desk.look(NINE, TEN)
+    assert on_its_way(desk, "w-1", wait=-100).news is None
+    assert desk.tracks[eth(desk.look(NINE, TEN)).break_id or ""].told_in_flight is None

@@ -25,6 +25,7 @@ from trueup.store.prices import PriceSets
 from trueup.store.rows import Condition, Row
 from trueup.store.runs import Manifest, Runs
 from trueup.store.tracks import TrackRows
+from trueup.venues.registry import VENUES
 
 RUN_ID = "20261122T120000Z"
 EXECUTION = "execution-1"
@@ -558,6 +559,17 @@ def test_more_doubts_than_can_be_read_at_once_are_told_as_such(desk: Desk) -> No
     desk.step().run(AGAIN)
     assert [report["recheck"] for report in desk.reports().values()] == ["missing_observation"] * 2 + ["too_many"]
     assert len(desk.mailbox.sent) == 3
+
+
+def test_a_second_look_asks_a_venue_for_no_more_accounts_than_it_lets_us_read_at_once(desk: Desk) -> None:
+    names = [f"dydx-{number}" for number in range(VENUES["dydx"].max_concurrency + 1)]
+    venues = dict.fromkeys((name.replace("-", "_") for name in names), "dydx")
+    desk.plan(**venues, zz_coinbase="coinbase")
+    desk.price()
+    for name in (*names, "zz-coinbase"):
+        desk.observe(seen(name, ("BTC", "1")), believed(name, ("BTC", "2")))
+    answer = desk.step().run(REQUEST)
+    assert [account["account_id"] for account in answer["accounts"]] == [*names[:-1], "zz-coinbase"]
 
 
 def test_what_was_said_is_not_said_again_by_the_next_run(busy: Desk) -> None:
