@@ -397,6 +397,8 @@ def test_another_item_in_flight_is_said_and_one_that_has_arrived_is_not() -> Non
     on_its_way(desk, "w-1")
     assert on_its_way(desk, "w-1", "w-2").news is News.EXPLAINED
     assert on_its_way(desk, "w-2").news is None
+    assert on_its_way(desk, "w-3").news is News.EXPLAINED
+    assert on_its_way(desk, "w-1").news is None
 
 
 def test_what_was_in_flight_and_agreed_since_is_said_when_something_is_on_its_way_again() -> None:
