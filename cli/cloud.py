@@ -10,11 +10,14 @@ from botocore.exceptions import ClientError
 from cli.errors import NotThere
 from trueup.aws import client, code_of, use_session
 from trueup.books.table import TableBook
+from trueup.config import threshold
+from trueup.domain.policy import Policy, default_policy
 from trueup.errors import ConfigInvalid
 from trueup.store.accounts import Accounts
 from trueup.store.audit import Audit
 from trueup.store.dynamodb import DynamoRows
 from trueup.store.objects import S3Objects
+from trueup.store.policies import Policies
 from trueup.store.runs import Runs
 from trueup.venues.registry import VENUES
 
@@ -55,6 +58,21 @@ class Cloud:
         return TableBook(self.rows, self.objects)
 
     @property
+    def policies(self) -> Policies:
+        """The policies that were put."""
+        return Policies(self.rows, self.objects)
+
+    @property
+    def built_in(self) -> Policy:
+        """What applies where no policy says anything, with the threshold of the deployment. Raises ConfigInvalid."""
+        return default_policy(threshold(self._setting("ReconciliationThresholdPercentage")))
+
+    @property
+    def interval_seconds(self) -> int:
+        """Seconds between two runs. Raises ConfigInvalid."""
+        return int(self._setting("ReconciliationIntervalSeconds"))
+
+    @property
     def runs(self) -> Runs:
         """The runs, for reading."""
         return Runs(self.rows, self.objects, _READS_ONLY)
@@ -63,6 +81,11 @@ class Cloud:
     def audit(self) -> Audit:
         """The audit, for reading."""
         return Audit(self.rows, _READS_ONLY)
+
+    def _setting(self, name: str) -> str:
+        if name not in self.outputs:
+            raise ConfigInvalid(f"the stack {self.stack_name} does not say its {name}: it is older; deploy it again")
+        return self.outputs[name]
 
 
 def connect(stack_name: str, *, region: str | None = None, local: bool = False) -> Cloud:

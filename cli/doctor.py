@@ -21,9 +21,10 @@ from cli.output import print_document, print_table
 from cli.tables import age
 from trueup.aws import client
 from trueup.clock import utc_now
+from trueup.config import check_recheck_wait
 from trueup.domain.models import Account
-from trueup.domain.policy import default_policy
-from trueup.domain.reading import Malformed
+from trueup.domain.policy import Policy, default_policy
+from trueup.domain.reading import Malformed, format_time
 from trueup.errors import TrueupError
 from trueup.secrets import read_credential
 from trueup.venues.protocol import Credential
@@ -76,6 +77,8 @@ class Doctor:
     checks: list[Check] = field(default_factory=list)
     interval: timedelta | None = None
     """The schedule's, where it can be told."""
+    policy: Policy = field(default_factory=default_policy)
+    """The one in force, where it can be read."""
 
     def examine(self) -> None:
         """Run every check that can run."""
@@ -89,6 +92,8 @@ class Doctor:
         if cloud is None:
             return
         self._resources(cloud)
+        with self._failing("policy", "no run begins before this is put right"):
+            self._policy(cloud)
         with self._failing("accounts", "put the account again, with `trueup accounts put`"):
             accounts = cloud.accounts.all()
             if not any(account.enabled for account in accounts):
@@ -145,6 +150,13 @@ class Doctor:
             with self._failing(name, "deploy again, or give this identity the right to read it"):
                 look()
                 self._say(name, OK, f"{where} can be read")
+
+    def _policy(self, cloud: Cloud) -> None:
+        last, policy = cloud.policies.last(), cloud.policies.current(cloud.built_in)
+        check_recheck_wait(policy, cloud.interval_seconds)
+        self.policy = policy
+        who = "built in, nobody has put one" if last is None else f"put {format_time(last.put_at)} by {last.by}"
+        self._say("policy", OK, f"{policy.version}, {who}")
 
     # -- accounts ----------------------------------------------------------------------------------------------
 
@@ -220,7 +232,7 @@ class Doctor:
                 )
                 self._say(name, FAILED, "there is none, so nothing can be compared", how)
                 return
-            limit = default_policy().timing(account.account_id, account.venue).stale_book_seconds
+            limit = self.policy.timing(account.account_id, account.venue).stale_book_seconds
             seconds = int((self.clock() - book.as_of).total_seconds())
             found = f"version {book.version}, {age(seconds)} old"
             if seconds > limit:

@@ -21,6 +21,7 @@ from trueup.errors import (
     BookInvalid,
     BookUnavailable,
     ConfigInvalid,
+    PolicyConflict,
     StoreUnavailable,
     TrueupError,
     VenueClockSkew,
@@ -41,6 +42,7 @@ class NotThere(Exception):
 _TEMPORARY = (
     BookConflict,
     BookUnavailable,
+    PolicyConflict,
     StoreUnavailable,
     VenueClockSkew,
     VenueMaintenance,

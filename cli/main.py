@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
-from cli import accounts, book, compare, demo, doctor, exits, fetch, run, runs, up
+from cli import accounts, book, compare, demo, doctor, exits, fetch, policy, run, runs, up
 from cli.errors import explain, one_line
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(runs.app, name="runs")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(book.app, name="book")
+app.add_typer(policy.app, name="policy")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -58,7 +58,10 @@ def run_report_table(report: RunReport, *, show_all: bool = False) -> Renderable
     failures = {failure.account_id: failure for failure in report.failures}
     ranked = sorted(report.accounts, key=_worst_account_first)
     parts: list[RenderableType] = [
-        Text(f"Run {report.run_id}, compared {format_time(report.compared_at)}, {_prices_words(report)}"),
+        Text(
+            f"Run {report.run_id}, compared {format_time(report.compared_at)}, {_prices_words(report)}, "
+            f"policy {report.policy_version}"
+        ),
     ]
     for account in ranked:
         venue = report.venues.get(account.account_id)

@@ -5,11 +5,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from trueup.domain.amounts import NotAnAmount, parse_amount, plain, shorten
 from trueup.domain.base_urls import check_base_url
 from trueup.errors import ConfigInvalid
+
+if TYPE_CHECKING:
+    from trueup.domain.policy import Policy
 
 
 class Room(NamedTuple):
@@ -17,16 +20,18 @@ class Room(NamedTuple):
 
     retries: int
     timeout_milliseconds: int
+    recheck_wait_seconds: int
+    """Before a second look, also when a first one has used up all those retries."""
 
 
 ROOM = {
-    60: Room(1, 6_000),
-    120: Room(3, 9_000),
-    300: Room(4, 24_000),
-    600: Room(6, 33_000),
-    900: Room(10, 38_000),
-    1800: Room(10, 60_000),
-    3600: Room(10, 60_000),
+    60: Room(1, 6_000, 10),
+    120: Room(3, 9_000, 11),
+    300: Room(4, 24_000, 15),
+    600: Room(6, 33_000, 65),
+    900: Room(10, 38_000, 65),
+    1800: Room(10, 60_000, 280),
+    3600: Room(10, 60_000, 1_450),
 }
 INTERVALS = tuple(ROOM)
 _Environment = Mapping[str, str]
@@ -54,6 +59,8 @@ class PlanSettings:
     stores: Stores
     enabled: bool
     interval_seconds: int
+    relative: Decimal
+    """The default relative tolerance: 0.001 for a threshold of 0.1 %."""
     max_concurrency: int
     fetch_functions: Mapping[str, str]
     """The function of each venue that is deployed."""
@@ -64,7 +71,6 @@ class PlanSettings:
         interval = _interval(env)
         # The run's first step refuses for all of them, before anything is read: a retry or a request that cannot fit
         # would show only when a venue is down, as a run that never reports.
-        threshold(_text(env, "RECONCILIATION_THRESHOLD_PERCENTAGE"))
         retries, timeout = _whole(env, "RECONCILIATION_MAX_RETRIES", 0, 10), _timeout(env)
         _fits(interval, "RECONCILIATION_MAX_RETRIES", retries, 0, ROOM[interval].retries)
         _fits(interval, "RECONCILIATION_TIMEOUT_MILLISECONDS", timeout, 1000, ROOM[interval].timeout_milliseconds)
@@ -72,6 +78,7 @@ class PlanSettings:
             stores=Stores.from_env(env),
             enabled=_choice(env, "RECONCILIATION_ENABLED", {"true": True, "false": False}),
             interval_seconds=interval,
+            relative=threshold(_text(env, "RECONCILIATION_THRESHOLD_PERCENTAGE")),
             max_concurrency=_whole(env, "MAX_CONCURRENCY", 1, 1000),
             fetch_functions=_functions(env, "FETCH_FUNCTIONS"),
         )
@@ -119,12 +126,11 @@ class PricesSettings:
 
 @dataclass(frozen=True, slots=True)
 class CompareSettings:
-    """What Compare needs. `relative` is the default relative tolerance: 0.001 for a threshold of 0.1 %."""
+    """What Compare needs."""
 
     stores: Stores
     topic_arn: str
     base_currency: str
-    relative: Decimal
     fetch_functions: Mapping[str, str]
     max_concurrency: int
 
@@ -135,7 +141,6 @@ class CompareSettings:
             stores=Stores.from_env(env),
             topic_arn=_text(env, "TOPIC_ARN"),
             base_currency=_currency(env),
-            relative=threshold(_text(env, "RECONCILIATION_THRESHOLD_PERCENTAGE")),
             fetch_functions=_functions(env, "FETCH_FUNCTIONS"),
             max_concurrency=_whole(env, "MAX_CONCURRENCY", 1, 1000),
         )
@@ -159,6 +164,18 @@ def threshold(text: str) -> Decimal:
             f"not {plain(percentage)}"
         )
     return percentage.scaleb(-2)
+
+
+def check_recheck_wait(policy: "Policy", interval: int) -> None:
+    """Refuse a policy by which somebody's second look waits longer than the interval allows. Raises ConfigInvalid."""
+    most = ROOM[interval].recheck_wait_seconds
+    for origin, seconds in policy.values("timing", "recheck_wait_seconds").items():
+        if seconds > most:
+            raise ConfigInvalid(
+                f"policy: timing: recheck_wait_seconds ({origin}) must be from 1 to {most} with "
+                f"RECONCILIATION_INTERVAL_SECONDS={interval}, not {seconds}; put a policy that waits less "
+                "(`trueup policy put FILE`), or deploy with a longer interval"
+            )
 
 
 def _text(env: _Environment, name: str) -> str:

@@ -58,6 +58,10 @@ class BookConflict(TrueupError):
     """Somebody else wrote the book first: read it again, then decide."""
 
 
+class PolicyConflict(TrueupError):
+    """Somebody else put a policy first: look at it, then decide."""
+
+
 class StoreUnavailable(TrueupError):
     """DynamoDB, S3, SNS or Secrets Manager did not answer properly. Retryable."""
 

@@ -26,10 +26,11 @@ PROOFS: dict[str, dict[str, tuple[Proof, ...]]] = {
     "PlanRole": {
         **_EVERY_FUNCTION,
         "ClaimRun": _USED,
-        "ListAccounts": _USED,
+        "ListAccountsAndPolicies": _USED,
+        "ReadPolicy": _USED,
         "WriteManifest": _USED,
         "OpenTable": (Proof.EVALUATION,),
-        "SealEvidence": (Proof.EVALUATION,),
+        "OpenPolicyAndSealEvidence": (Proof.EVALUATION,),
     },
     "FetchCoinbaseRole": {
         **_EVERY_FUNCTION,

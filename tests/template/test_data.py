@@ -211,6 +211,8 @@ def test_an_operator_finds_everything_in_the_outputs(template: dict[str, Any], d
         "TableName",
         "BucketName",
         "TopicArn",
+        "ReconciliationIntervalSeconds",
+        "ReconciliationThresholdPercentage",
         "KeyArn",
         "SecretPrefix",
         "FetchFunctions",

@@ -18,6 +18,8 @@ MAY = {
     "PlanRole": {
         ("dynamodb:PutItem", "RUNS#*"),
         ("dynamodb:Query", "ACCOUNTS"),
+        ("dynamodb:Query", "POLICIES"),
+        ("s3:GetObject", "policies/*"),
         ("s3:PutObject", "runs/*/manifest.json.gz"),
     },
     "FetchCoinbaseRole": {
@@ -62,7 +64,7 @@ MAY = {
     },
 }
 ENCRYPTION = {
-    "PlanRole": {("kms:Decrypt", "dynamodb"), ("kms:GenerateDataKey", "s3")},
+    "PlanRole": {("kms:Decrypt", "dynamodb"), ("kms:Decrypt", "s3"), ("kms:GenerateDataKey", "s3")},
     "FetchCoinbaseRole": {
         ("kms:Decrypt", "dynamodb"),
         ("kms:Decrypt", "s3"),

@@ -9,9 +9,10 @@ import yaml
 from cfn import ALARM, DEFINITION, FUNCTION, STATE_MACHINE, Deployed, of_type, walk
 
 from trueup.config import INTERVALS, ROOM
+from trueup.domain.policy import default_policy
 from trueup.steps.fetch import RESERVE_SECONDS
 
-RECHECK_WAIT_SECONDS = 10
+BUILT_IN_WAIT = default_policy().timing("", "").recheck_wait_seconds
 ALL_CHOICES = [(interval, retries) for interval in INTERVALS for retries in range(11)]
 FETCHES = ("FetchCoinbaseFunction", "FetchDydxFunction", "FetchPricesFunction")
 
@@ -50,7 +51,7 @@ def longest_wait(state: dict[str, Any]) -> int:
     return int(sum(min(wait, retry.get("MaxDelaySeconds", wait)) for wait in waits))
 
 
-def longest_run(machine: dict[str, Any]) -> int:
+def longest_run(machine: dict[str, Any], recheck_wait: int = BUILT_IN_WAIT) -> int:
     """Seconds until a run has reported although a venue used up every retry, with a recheck of another account."""
     plan, compare = (task(machine, name)["TimeoutSeconds"] for name in ("Plan", "Compare"))
     fetches = []
@@ -58,7 +59,7 @@ def longest_run(machine: dict[str, Any]) -> int:
         fetch = task(machine, name)
         attempts = fetch["Retry"][-1]["MaxAttempts"] + 1
         fetches.append(attempts * fetch["TimeoutSeconds"] + longest_wait(fetch))
-    recheck = RECHECK_WAIT_SECONDS + task(machine, "Fetch")["TimeoutSeconds"] + compare
+    recheck = recheck_wait + task(machine, "Fetch")["TimeoutSeconds"] + compare
     return int(plan + max(fetches) + compare + recheck)
 
 
@@ -89,6 +90,15 @@ def test_a_run_has_room_for_every_retry_the_operator_may_choose(
     machine = definition(deployed)
     fits = longest_run(machine) <= machine["TimeoutSeconds"]
     assert fits == (not deployed.refusals()), f"{longest_run(machine)} s in {machine['TimeoutSeconds']} s"
+
+
+@pytest.mark.parametrize("interval", INTERVALS)
+def test_the_longest_wait_a_policy_may_have_is_what_the_most_retries_leave_room_for(
+    template: dict[str, Any], interval: int
+) -> None:
+    room = ROOM[interval]
+    machine = definition(stack(template, interval, room.retries))
+    assert longest_run(machine, room.recheck_wait_seconds) == machine["TimeoutSeconds"]
 
 
 def test_a_refused_number_of_retries_is_told_which_numbers_fit(template: dict[str, Any]) -> None:

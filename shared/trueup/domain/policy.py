@@ -1,23 +1,34 @@
 """The numbers behind every judgement, and which of several rules applies.
 
 A policy has five sections (`policy_fields`). Each field resolves by itself, most specific first: account and asset,
-account, venue and asset, venue, asset, default. Where a value came from is kept beside it, because a report that hides
-something must be able to say by whose rule.
+account, venue and asset, venue, asset, default; what nobody states is built in. Where a value came from is kept beside
+it, because a report that hides something must be able to say by whose rule.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
 from itertools import product
 from typing import Any
 
-from .amounts import plain
-from .policy_fields import BY_ASSET, FIELDS
+from .amounts import shorten
+from .policy_fields import FIELDS
+from .policy_scopes import (
+    DEFAULT,
+    Scope,
+    Settings,
+    origin,
+    precedence,
+    read_settings,
+    read_values,
+    settings_document,
+    written,
+)
 from .reading import Malformed, Record, digest
 from .reasons import Severity
 
-DEFAULT = "default"
+SCHEMA = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +86,34 @@ class Limits:
     bands: Bands
 
 
-Scope = tuple[str | None, str | None, str | None]
-"""(account_id, venue, asset), None where the scope does not name one."""
-
-
 @dataclass(frozen=True)
 class Policy:
-    """All settings by section and scope; `version` is the digest of their content."""
+    """What is stated, by section and scope, and what applies where nothing is; `version` is the digest of both."""
 
-    settings: Mapping[str, Mapping[Scope, Mapping[str, Any]]]
-    version: str = field(default="")
+    settings: Settings
+    built_in: Mapping[str, Mapping[str, Any]]
+    version: str = ""
 
     def resolve(self, section: str, name: str, account_id: str, venue: str, asset: str | None) -> Setting:
         """Find the most specific value of one field, and where it came from."""
-        value, scope = self._find(section, name, account_id, venue, asset)
-        return Setting(value, _origin(scope))
+        value, scope = self.find(section, name, precedence(account_id, venue, asset))
+        return Setting(value, DEFAULT if scope is None else origin(scope))
+
+    def find(self, section: str, name: str, scopes: tuple[Scope, ...]) -> tuple[Any, Scope | None]:
+        """Return the value that the first of these scopes states, with the scope; else the built-in one, with None."""
+        stated = self.settings[section]
+        for scope in scopes:
+            values = stated.get(scope)
+            if values is not None and name in values:
+                return values[name], scope
+        field = FIELDS[section][name]
+        # A policy written before a field existed does not have it.
+        return self.built_in.get(section, {}).get(name, field.built_in), None
+
+    def values(self, section: str, name: str) -> dict[str, Any]:
+        """Return every value that a field has for anybody, by its origin."""
+        stated = {origin(scope): values[name] for scope, values in self.settings[section].items() if name in values}
+        return {DEFAULT: self.find(section, name, ())[0]} | stated
 
     def tolerance(self, account_id: str, venue: str, asset: str) -> Tolerance:
         """Resolve rule 4 for an asset of an account."""
@@ -137,33 +161,25 @@ class Policy:
         return value
 
     def _value(self, section: str, name: str, account_id: str, venue: str, asset: str | None) -> Any:
-        return self._find(section, name, account_id, venue, asset)[0]
-
-    def _find(self, section: str, name: str, account_id: str, venue: str, asset: str | None) -> tuple[Any, Scope]:
-        scopes = self.settings[section]
-        for scope in (
-            (account_id, None, asset),
-            (account_id, None, None),
-            (None, venue, asset),
-            (None, venue, None),
-            (None, None, asset),
-            (None, None, None),
-        ):
-            values = scopes.get(scope)
-            if values is not None and name in values:
-                return values[name], scope
-        raise KeyError(name)  # every field has a default: see default_policy
+        return self.find(section, name, precedence(account_id, venue, asset))[0]
 
     @cached_property
     def _named_assets(self) -> frozenset[str]:
         return frozenset(asset for scopes in self.settings.values() for _, _, asset in scopes if asset is not None)
 
+    def over(self, base: "Policy") -> "Policy":
+        """Put what this policy states over another one's built-in values. Raises Malformed if bands overlap then."""
+        policy = _versioned(replace(self, built_in=base.built_in))
+        if self.built_in.get("severity") != base.built_in.get("severity"):
+            _check_bands(policy, "policy")  # else they were checked when it was read
+        return policy
+
 
 def default_policy(relative: Decimal = Decimal("0.001")) -> Policy:
     """Return the built-in policy, with the deployment's own relative tolerance (0.001 is 0.1 %)."""
-    defaults = {section: {name: field.built_in for name, field in fields.items()} for section, fields in FIELDS.items()}
-    defaults["tolerance"]["relative"] = relative
-    return _versioned(Policy({section: {(None, None, None): values} for section, values in defaults.items()}))
+    built_in = {section: {name: field.built_in for name, field in fields.items()} for section, fields in FIELDS.items()}
+    built_in["tolerance"]["relative"] = relative
+    return _versioned(Policy({section: {} for section in FIELDS}, built_in))
 
 
 def read_policy(document: object, base: Policy, place: str = "policy") -> Policy:
@@ -171,79 +187,50 @@ def read_policy(document: object, base: Policy, place: str = "policy") -> Policy
 
     Raises Malformed naming the place and what is allowed.
     """
-    settings = {section: dict(scopes) for section, scopes in base.settings.items()}
     record = Record(document, place)
-    for section in FIELDS:
-        if not record.has(section):
-            continue
-        for scope, at, values in _scopes(record.record(section), section):
-            read = _values(values, at, section)
-            settings[section][scope] = {**settings[section].get(scope, {}), **read}
+    settings = read_settings(record, base.settings)
     record.done()
-    policy = _versioned(Policy(settings))
+    policy = _versioned(Policy(settings, base.built_in))
     _check_bands(policy, place)
     return policy
 
 
-def _versioned(policy: Policy) -> Policy:
-    document = {
-        section: {
-            _origin(scope): {name: _written(value) for name, value in values.items()}
-            for scope, values in scopes.items()
-        }
-        for section, scopes in policy.settings.items()
-    }
-    return replace(policy, version=digest(document)[:12])
+def policy_document(policy: Policy) -> dict[str, Any]:
+    """Write a whole policy (docs/formats.md): what is built in, and what is stated, as a file would."""
+    return {"schema": SCHEMA, "version": policy.version, **_content(policy)}
 
 
-def _written(value: Any) -> Any:
-    if isinstance(value, Severity):
-        return value.name
-    if isinstance(value, tuple):
-        return [_written(item) for item in value]
-    return plain(value) if isinstance(value, Decimal) else value
+def read_policy_document(document: object, place: str = "policy") -> Policy:
+    """Read a whole policy back, under the version it was written with. Raises Malformed, also if it was changed since.
 
-
-def _origin(scope: Scope) -> str:
-    account_id, venue, asset = scope
-    parts = [
-        f"{word}:{name}"
-        for word, name in (("account", account_id), ("venue", venue), ("asset", asset))
-        if name is not None
-    ]
-    return "/".join(parts) or DEFAULT
-
-
-def _scopes(section: Record, name: str) -> list[tuple[Scope, str, Any]]:
-    found: list[tuple[Scope, str, Any]] = []
-    if section.has("default"):
-        found.append(((None, None, None), section.at("default"), section.raw("default")))
-    by_asset = name in BY_ASSET
-    if by_asset and section.has("assets"):
-        found += [((None, None, asset), at, values) for asset, at, values in section.entries("assets")]
-    for plural in ("venues", "accounts"):
-        if not section.has(plural):
-            continue
-        for owner, at, values in section.entries(plural):
-            scope = (None, owner) if plural == "venues" else (owner, None)
-            inner = Record(values, at)
-            if by_asset and inner.has("assets"):
-                found += [((*scope, asset), place, value) for asset, place, value in inner.entries("assets")]
-            own = {key: value for key, value in values.items() if not (by_asset and key == "assets")}
-            found.append(((*scope, None), at, own))
-    section.done()
-    return found
-
-
-def _values(values: object, place: str, section: str) -> dict[str, Any]:
-    record = Record(values, place)
-    read = {
-        name: field.read(record.raw(name), record.at(name))
-        for name, field in FIELDS[section].items()
-        if record.has(name)
-    }
+    Of a field that the software did not have when it was written, the value built in now applies.
+    """
+    record = Record(document, place)
+    if record.whole("schema") != SCHEMA:
+        record.fail("schema", f"must be {SCHEMA}")
+    version, own, states = record.text("version"), record.record("built_in"), record.record("states")
     record.done()
-    return read
+    built_in = {
+        section: read_values(own.raw(section), own.at(section), section) for section in FIELDS if own.has(section)
+    }
+    own.done()
+    settings = read_settings(states, {})
+    states.done()
+    policy = _versioned(Policy(settings, built_in))
+    if policy.version != version:
+        record.fail("version", f"is {shorten(version)}, but what it states is {policy.version}: it was changed")
+    return policy
+
+
+def _versioned(policy: Policy) -> Policy:
+    return replace(policy, version=digest(_content(policy))[:12])
+
+
+def _content(policy: Policy) -> dict[str, Any]:
+    built_in = {
+        section: {name: written(value) for name, value in values.items()} for section, values in policy.built_in.items()
+    }
+    return {"built_in": built_in, "states": settings_document(policy.settings)}
 
 
 def _check_bands(policy: Policy, place: str) -> None:
@@ -255,7 +242,7 @@ def _check_bands(policy: Policy, place: str) -> None:
     for scope in product(accounts, venues, assets):
         account_id, venue, asset = (name or "" for name in scope)
         bands = policy.bands(account_id, venue, asset)
-        where = f"{place}.severity ({_origin(scope)})"
+        where = f"{place}.severity ({origin(scope)})"
         if bands.minor_below > bands.major_up_to:
             raise Malformed(where, "minor_below must not be above major_up_to")
         if not bands.worth_minor_below <= bands.worth_major_from <= bands.worth_critical_from:

@@ -1,14 +1,15 @@
 """Compare: judge every account of the manifest, ask for a second look where in doubt, write the audit, tell people."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from trueup.alerts.message import alerts_of
 from trueup.alerts.publish import Publisher, SnsPublisher
 from trueup.clock import utc_now
 from trueup.config import CompareSettings
-from trueup.domain.policy import default_policy
+from trueup.domain.policy import Policy
 from trueup.domain.reading import Malformed, Record, digest
 from trueup.domain.report import UNVERIFIED, AccountReport, RunReport, counts
 from trueup.domain.report_reading import read_run_report
@@ -49,7 +50,8 @@ def read_request(event: object) -> CompareRequest:
 class CompareStep:
     """Everything Compare works with."""
 
-    judging: Judging
+    judging: Callable[[Policy], Judging]
+    """Makes what judges by a policy: the run's own, whatever has been put since."""
     objects: Objects
     runs: Runs
     audit: Audit
@@ -72,16 +74,17 @@ class CompareStep:
             twice = self.runs.recheck(request.run_id) or []
             if twice and not request.second:
                 return self._ask_again(manifest, twice)  # as an earlier attempt did
-            look = self.judging.first_look(manifest)
-            if not request.second and (doubtful := self.judging.in_doubt(look, self.max_concurrency)):
+            judging = self.judging(manifest.policy)
+            look = judging.first_look(manifest)
+            if not request.second and (doubtful := judging.in_doubt(look, self.max_concurrency)):
                 return self._ask_again(manifest, self.runs.freeze_recheck(request.run_id, doubtful))
-            document = self.judging.report(look, twice)
+            document = judging.report(look, twice)
             if not self.objects.put_once(key, document):
                 document = self.objects.get(key)
         return self._tell(request, manifest, document, key)
 
     def _ask_again(self, manifest: Manifest, account_ids: list[str]) -> dict[str, Any]:
-        policy, venues = self.judging.policy, manifest.accounts
+        policy, venues = manifest.policy, manifest.accounts
         waits = [policy.timing(account_id, venues[account_id]).recheck_wait_seconds for account_id in account_ids]
         return {
             "next": "recheck",
@@ -154,13 +157,13 @@ def compare_step(settings: CompareSettings) -> CompareStep:
     runs, tracks = Runs(rows, objects, stores.retention_days), TrackRows(rows)
     audit = Audit(rows, stores.retention_days)
     return CompareStep(
-        judging=Judging(
+        judging=partial(
+            Judging,
             objects=objects,
             runs=runs,
             prices=PriceSets(rows, objects),
             tracks=tracks,
             audit=audit,
-            policy=default_policy(settings.relative),
             base=settings.base_currency,
             clock=utc_now,
         ),

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from trueup.config import PlanSettings
+from trueup.config import PlanSettings, check_recheck_wait
 from trueup.domain.models import Account
+from trueup.domain.policy import Policy, default_policy
 from trueup.domain.reading import Malformed, Record
 from trueup.domain.run_ids import round_down, scheduled_run_id
 from trueup.errors import ConfigInvalid
@@ -14,6 +15,7 @@ from trueup.steps.events import take_run_id
 from trueup.store.accounts import Accounts
 from trueup.store.dynamodb import DynamoRows
 from trueup.store.objects import S3Objects
+from trueup.store.policies import Policies
 from trueup.store.runs import UNREADABLE, Manifest, Runs
 from trueup.venues.registry import VENUES, asked_wallets
 
@@ -56,17 +58,22 @@ class PlanStep:
     """Everything Plan works with."""
 
     enabled: bool
+    interval_seconds: int
+    built_in: Policy
+    """What applies where no policy says anything: the deployment's own threshold is in it."""
     fetch_functions: Mapping[str, str]
     """The function of each venue that is deployed."""
     max_concurrency: int
     accounts: Accounts
+    policies: Policies
     runs: Runs
 
     def run(self, request: PlanRequest) -> dict[str, Any]:
         """Claim the run and return what the state machine needs: references only.
 
         `next` is `fetch`, `disabled`, or `already_claimed` when the run belongs to another execution. An enabled
-        account whose venue is not deployed is in the manifest all the same: Compare reports it as unverified.
+        account whose venue is not deployed is in the manifest all the same: Compare reports it as unverified. Raises
+        ConfigInvalid for a policy that cannot be read or does not fit the interval: by others nobody may be judged.
         """
         answer: dict[str, Any] = {
             "run_id": request.run_id,
@@ -80,6 +87,8 @@ class PlanStep:
             return answer | {"next": "already_claimed"}
         if not self.enabled:
             return answer | {"next": "disabled"}
+        policy = self.policies.current(self.built_in)
+        check_recheck_wait(policy, self.interval_seconds)
         found = list(self.accounts.each())
         wanted = [account for _, account in found if account is not None and account.enabled]
         # One row nobody can read must not keep Trueup from looking at all the others, nor be forgotten.
@@ -92,6 +101,7 @@ class PlanStep:
                 wallets={
                     account.account_id: asked for account in wanted if (asked := asked_wallets(account)) is not None
                 },
+                policy=policy,
             )
         )
         by_venue = _by_venue(wanted, self.fetch_functions)
@@ -118,9 +128,12 @@ def plan_step(settings: PlanSettings) -> PlanStep:
     rows, objects = DynamoRows(stores.table_name), S3Objects(stores.bucket_name)
     return PlanStep(
         enabled=settings.enabled,
+        interval_seconds=settings.interval_seconds,
+        built_in=default_policy(settings.relative),
         fetch_functions=settings.fetch_functions,
         max_concurrency=settings.max_concurrency,
         accounts=Accounts(rows, VENUES),
+        policies=Policies(rows, objects),
         runs=Runs(rows, objects, stores.retention_days),
     )
 

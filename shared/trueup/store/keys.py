@@ -7,6 +7,8 @@ from trueup.domain.run_ids import day_of
 
 ACCOUNTS = "ACCOUNTS"
 ACCOUNT = "ACCOUNT#"
+POLICIES = "POLICIES"
+PUT = "PUT#"
 PRICES = "PRICES"
 LAST_GOOD = "LAST_GOOD"
 HEAD = "HEAD"
@@ -31,6 +33,16 @@ def book_head(account_id: str) -> tuple[str, str]:
 def book_object(account_id: str, sha256: str) -> str:
     """Return the object of one version of a book, named by its content."""
     return f"books/{account_id}/{sha256}.json.gz"
+
+
+def policy_put(number: int) -> tuple[str, str]:
+    """Return the row of one putting of a policy: in order of their numbers, the last one counts."""
+    return POLICIES, f"{PUT}{number:08}"
+
+
+def policy_object(version: str) -> str:
+    """Return the object of a policy that was put, named by its content."""
+    return f"policies/{version}.json.gz"
 
 
 def run(run_id: str) -> tuple[str, str]:

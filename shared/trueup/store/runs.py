@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from trueup.domain.reading import Record, format_time
+from trueup.domain.policy import Policy, policy_document, read_policy_document
+from trueup.domain.reading import Malformed, Record, format_time
 from trueup.domain.report import Failure
 from trueup.errors import ConfigInvalid
 from trueup.store import keys
@@ -25,13 +26,15 @@ MAX_MESSAGE = 2000
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a run has to look at: every enabled account with its venue, frozen when the run began."""
+    """What a run has to look at, and what it is judged by: frozen when the run began."""
 
     run_id: str
     started_at: datetime
     accounts: Mapping[str, str]
+    """Every enabled account with its venue."""
     wallets: Mapping[str, tuple[str, ...]]
     """The wallets asked for, for accounts that name them."""
+    policy: Policy
 
 
 class Runs:
@@ -77,21 +80,26 @@ class Runs:
                 "started_at": format_time(manifest.started_at),
                 "accounts": dict(manifest.accounts),
                 "wallets": {account_id: list(names) for account_id, names in manifest.wallets.items()},
+                "policy": policy_document(manifest.policy),
             },
         )
 
     def manifest(self, run_id: str) -> Manifest:
-        """Return what a run has to look at. Raises ConfigInvalid when there was no such run."""
+        """Return what a run has to look at. Raises ConfigInvalid when there was no such run, or nobody can read it."""
         document = self._objects.get(keys.manifest_object(run_id))
         if document is None:
             raise ConfigInvalid(f"run {run_id}: there is no manifest; start a run with `trueup run`")
-        record = Record(document, "manifest")
-        return Manifest(
-            run_id=record.text("run_id"),
-            started_at=record.time("started_at"),
-            accounts={account_id: str(venue) for account_id, _, venue in record.entries("accounts")},
-            wallets={account_id: tuple(names) for account_id, _, names in record.entries("wallets")},
-        )
+        try:
+            record = Record(document, "manifest")
+            return Manifest(
+                run_id=record.text("run_id"),
+                started_at=record.time("started_at"),
+                accounts={account_id: str(venue) for account_id, _, venue in record.entries("accounts")},
+                wallets={account_id: tuple(names) for account_id, _, names in record.entries("wallets")},
+                policy=read_policy_document(record.raw("policy"), record.at("policy")),
+            )
+        except Malformed as error:
+            raise ConfigInvalid(f"run {run_id}: {error}; start a new run with `trueup run`") from None
 
     def failures(self, run_id: str) -> dict[str, Failure]:
         """Return what the state machine wrote down, by account id (and PRICES_FAILURE)."""

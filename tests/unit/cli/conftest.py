@@ -22,6 +22,7 @@ from trueup.domain.reasons import Reason
 from trueup.domain.report import Failure, PricesUsed, RunReport, account_report_document, counts, run_report_document
 from trueup.store import keys
 from trueup.store.audit import Audit, Entry
+from trueup.store.runs import Manifest
 
 TEMPLATE = Path(__file__).parents[3] / "template.yaml"
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:reconcile"
@@ -35,7 +36,8 @@ def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, "/dev/null")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setattr("cli.book.utc_now", lambda: read_time("2026-11-22T12:01:00Z", "now"))
+    for module in ("book", "policy"):
+        monkeypatch.setattr(f"cli.{module}.utc_now", lambda: read_time("2026-11-22T12:01:00Z", "now"))
     yield
     if boto3.DEFAULT_SESSION is not SESSION:
         boto3.DEFAULT_SESSION = None
@@ -81,6 +83,8 @@ def _resources() -> dict[str, str]:
         "TopicArn": topic,
         "KeyArn": "alias/aws/secretsmanager",
         "SecretPrefix": "trueup/",
+        "ReconciliationIntervalSeconds": "300",
+        "ReconciliationThresholdPercentage": "0.1",
         "FetchFunctions": '{"coinbase":"arn:c","dydx":"arn:d"}',
     }
 
@@ -126,6 +130,7 @@ def a_run(cloud: Cloud) -> Cloud:
         venues={"cb-main": "coinbase", "dydx-one": "dydx"},
         failures=(failure,),
     )
+    cloud.runs.write_manifest(Manifest(RUN_ID, at, report.venues, {}, policy))
     cloud.objects.put_once(keys.observation_object(RUN_ID, "cb-main"), evidence)
     cloud.objects.put_once(keys.report_object(RUN_ID), run_report_document(report))
     audit = Audit(cloud.rows, 400)

@@ -8,6 +8,7 @@ from cli_kit import RUN_ID, trueup
 
 from cli.follow import follow_run
 from trueup import aws
+from trueup.domain.policy import default_policy
 from trueup.domain.run_ids import day_of
 from trueup.store import keys
 from trueup.store.runs import Manifest
@@ -61,7 +62,9 @@ def follow(cloud, machine, *between):
 
 def test_what_becomes_of_each_account_is_told_once_as_it_happens(a_run, machine):
     def plan():
-        a_run.runs.write_manifest(Manifest(RUN_ID, NOW, {"cb-main": "coinbase", "dydx-one": "dydx"}, {}))
+        a_run.runs.write_manifest(
+            Manifest(RUN_ID, NOW, {"cb-main": "coinbase", "dydx-one": "dydx"}, {}, default_policy())
+        )
 
     def retry():
         cause = json.dumps({"errorMessage": "account dydx-one at dydx: answered 429", "errorType": "VenueRateLimited"})

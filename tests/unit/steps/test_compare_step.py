@@ -88,10 +88,12 @@ class Desk:
         self.runs = Runs(self.rows, self.objects, retention_days=400)
         self.minutes = 0.0
 
-    def plan(self, wallets: dict[str, tuple[str, ...]] | None = None, **accounts: str) -> None:
+    def plan(
+        self, wallets: dict[str, tuple[str, ...]] | None = None, by: Policy | None = None, **accounts: str
+    ) -> None:
         self.runs.claim(RUN_ID, EXECUTION, NOON)
         named = {account_id.replace("_", "-"): venue for account_id, venue in accounts.items()}
-        self.runs.write_manifest(Manifest(RUN_ID, NOON, named, wallets or {}))
+        self.runs.write_manifest(Manifest(RUN_ID, NOON, named, wallets or {}, by or default_policy()))
 
     def observe(self, seen: Snapshot, believed: Book | None, under: str | None = None) -> None:
         document = observation_document(RUN_ID, Observation(seen, believed, believed), NOON, NOON, [])
@@ -105,17 +107,18 @@ class Desk:
         PriceSets(self.rows, self.objects).freeze(RUN_ID, prices())
 
     def step(self, by: Policy | None = None, objects: MemoryObjects | None = None) -> CompareStep:
+        """Compare by the run's own policy; `by` another one is what must never happen."""
         self.minutes += 1
         minutes, objects = self.minutes, objects or self.objects
         runs, tracks = Runs(self.rows, objects, retention_days=400), TrackRows(self.rows)
         return CompareStep(
-            judging=Judging(
+            judging=lambda frozen: Judging(
                 objects=objects,
                 runs=runs,
                 prices=PriceSets(self.rows, objects),
                 tracks=tracks,
                 audit=Audit(self.rows, 400),
-                policy=by or default_policy(),
+                policy=by or frozen,
                 base="USD",
                 # Every attempt begins later: a report computed again would not be the same.
                 clock=lambda: later(NOON, minutes * 60),
@@ -435,7 +438,7 @@ def test_two_runs_in_a_row_chain_their_reports(busy: Desk) -> None:
     busy.judge()
     second = "20261122T120500Z"
     busy.runs.claim(second, "execution-2", later(NOON, 300))
-    busy.runs.write_manifest(Manifest(second, later(NOON, 300), {"cb-fine": "coinbase"}, {}))
+    busy.runs.write_manifest(Manifest(second, later(NOON, 300), {"cb-fine": "coinbase"}, {}, default_policy()))
     found = seen("cb-fine", observed_at=later(NOON, 300))
     document = observation_document(second, Observation(found, believed("cb-fine"), None), NOON, NOON, [])
     busy.objects.put_once(keys.observation_object(second, "cb-fine"), document)
@@ -577,7 +580,7 @@ def test_what_was_said_is_not_said_again_by_the_next_run(busy: Desk) -> None:
     assert len(busy.mailbox.sent) == 2
     second = "20261122T120500Z"
     busy.runs.claim(second, "execution-2", later(NOON, 300))
-    busy.runs.write_manifest(Manifest(second, later(NOON, 300), {"cb-short": "coinbase"}, {}))
+    busy.runs.write_manifest(Manifest(second, later(NOON, 300), {"cb-short": "coinbase"}, {}, default_policy()))
     moment = later(NOON, 300)
     found = seen("cb-short", ("BTC", "1"), observed_at=moment)
     held = believed("cb-short", ("BTC", "2"), as_of=moment)
@@ -617,13 +620,13 @@ def test_a_fee_is_seen_against_the_report_before(desk: Desk) -> None:
     desk.judge()
     second = "20261122T120500Z"
     desk.runs.claim(second, "execution-2", later(NOON, 300))
-    desk.runs.write_manifest(Manifest(second, later(NOON, 300), {"cb-main": "coinbase"}, {}))
+    desk.runs.write_manifest(Manifest(second, later(NOON, 300), {"cb-main": "coinbase"}, {}, STRICT))
     moment = later(NOON, 300)
     found = seen("cb-main", ("BTC", "10.99"), observed_at=moment)
     held = believed("cb-main", ("BTC", "11"), as_of=moment)  # bought 10, less a fee of 0.1 %
     document = observation_document(second, Observation(found, held, held), NOON, NOON, [])
     desk.objects.put_once(keys.observation_object(second, "cb-main"), document)
-    desk.step(STRICT).run(CompareRequest(second, "execution-2", second=True))
+    desk.step().run(CompareRequest(second, "execution-2", second=True))
     report = desk.objects.get(keys.report_object(second))
     assert isinstance(report, dict)
     assert report["accounts"][0]["lines"][0]["cause"]["hint"] == "fee"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.unit.money_kit import policy
 from trueup.config import (
     INTERVALS,
     ROOM,
@@ -14,8 +15,10 @@ from trueup.config import (
     PlanSettings,
     PricesSettings,
     Stores,
+    check_recheck_wait,
     threshold,
 )
+from trueup.domain.policy import default_policy
 from trueup.errors import ConfigInvalid
 
 ENVIRONMENT = {
@@ -49,7 +52,6 @@ NEEDED = {
     "compare": [
         "TOPIC_ARN",
         "BASE_CURRENCY",
-        "RECONCILIATION_THRESHOLD_PERCENTAGE",
         "MAX_CONCURRENCY",
         "FETCH_FUNCTIONS",
     ],
@@ -59,12 +61,12 @@ OF_ALL = ["TABLE_NAME", "BUCKET_NAME", "RETENTION_DAYS"]
 
 def test_each_function_reads_its_own_settings() -> None:
     assert PlanSettings.from_env(ENVIRONMENT) == PlanSettings(
-        STORES, True, 300, 8, {"coinbase": "arn:coinbase", "dydx": "arn:dydx"}
+        STORES, True, 300, Decimal("0.001"), 8, {"coinbase": "arn:coinbase", "dydx": "arn:dydx"}
     )
     assert FetchSettings.from_env(ENVIRONMENT) == FetchSettings(STORES, "coinbase", "trueup/", 5000)
     assert PricesSettings.from_env(ENVIRONMENT) == PricesSettings(STORES, "USD", "https://api.coinbase.com", 5000)
     assert CompareSettings.from_env(ENVIRONMENT) == CompareSettings(
-        STORES, "arn:topic", "USD", Decimal("0.001"), {"coinbase": "arn:coinbase", "dydx": "arn:dydx"}, 8
+        STORES, "arn:topic", "USD", {"coinbase": "arn:coinbase", "dydx": "arn:dydx"}, 8
     )
 
 
@@ -132,15 +134,15 @@ def test_a_variable_that_is_not_set_is_named(function: str, name: str, value: st
         ("prices", "BASE_CURRENCY", "US", "must be a currency such as USD; not 'US'"),
         ("prices", "BASE_CURRENCY", "USD\n", "must be a currency such as USD"),
         ("compare", "BASE_CURRENCY", "DOLLAR", "must be a currency such as USD; not 'DOLLAR'"),
-        ("compare", "RECONCILIATION_THRESHOLD_PERCENTAGE", "0.1%", "must be a decimal number"),
-        ("compare", "RECONCILIATION_THRESHOLD_PERCENTAGE", "0,1", "must be a decimal number"),
-        ("compare", "RECONCILIATION_THRESHOLD_PERCENTAGE", "NaN", "must be a decimal number"),
-        ("compare", "RECONCILIATION_THRESHOLD_PERCENTAGE", "0", "must be from 0.0001 to 10 (per cent); not 0"),
-        ("compare", "RECONCILIATION_THRESHOLD_PERCENTAGE", "-1", "must be from 0.0001 to 10 (per cent); not -1"),
-        ("compare", "RECONCILIATION_THRESHOLD_PERCENTAGE", "0.00009", "must be from 0.0001 to 10 (per cent)"),
-        ("compare", "RECONCILIATION_THRESHOLD_PERCENTAGE", "10.1", "must be from 0.0001 to 10 (per cent); not 10.1"),
+        ("plan", "RECONCILIATION_THRESHOLD_PERCENTAGE", "0.1%", "must be a decimal number"),
+        ("plan", "RECONCILIATION_THRESHOLD_PERCENTAGE", "0,1", "must be a decimal number"),
+        ("plan", "RECONCILIATION_THRESHOLD_PERCENTAGE", "NaN", "must be a decimal number"),
+        ("plan", "RECONCILIATION_THRESHOLD_PERCENTAGE", "0", "must be from 0.0001 to 10 (per cent); not 0"),
+        ("plan", "RECONCILIATION_THRESHOLD_PERCENTAGE", "-1", "must be from 0.0001 to 10 (per cent); not -1"),
+        ("plan", "RECONCILIATION_THRESHOLD_PERCENTAGE", "0.00009", "must be from 0.0001 to 10 (per cent)"),
+        ("plan", "RECONCILIATION_THRESHOLD_PERCENTAGE", "10.1", "must be from 0.0001 to 10 (per cent); not 10.1"),
         (
-            "compare",
+            "plan",
             "RECONCILIATION_THRESHOLD_PERCENTAGE",
             "0." + "1" * 39,
             "must have at most 20 digits after the point",
@@ -166,7 +168,7 @@ def test_every_interval_the_template_offers_is_taken(interval: int) -> None:
 
 def room(interval: int) -> dict[str, str]:
     """As many retries and as long a request as fit."""
-    retries, timeout = ROOM[interval]
+    retries, timeout, _ = ROOM[interval]
     return {"RECONCILIATION_MAX_RETRIES": str(retries), "RECONCILIATION_TIMEOUT_MILLISECONDS": str(timeout)}
 
 
@@ -181,6 +183,17 @@ def test_what_cannot_fit_the_interval_is_refused_before_anything_is_read(interva
     assert message.startswith(f"{name} must be ")
     assert f" to {most}" in message
     assert message.endswith(f"not {most + 1}" if " with " in message else f"not '{most + 1}'")
+
+
+@pytest.mark.parametrize("interval", INTERVALS)
+def test_a_policy_may_wait_as_long_as_the_interval_has_room_for_and_no_longer(interval: int) -> None:
+    most = ROOM[interval].recheck_wait_seconds
+    check_recheck_wait(default_policy(), interval)
+    check_recheck_wait(policy(timing={"default": {"recheck_wait_seconds": most}}), interval)
+    with pytest.raises(
+        ConfigInvalid, match=rf"\(default\) must be from 1 to {most} with .*={interval}, not {most + 1};"
+    ):
+        check_recheck_wait(policy(timing={"default": {"recheck_wait_seconds": most + 1}}), interval)
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,20 @@
 """Plan: claim the run, and freeze what it has to look at, so that no account can be forgotten later."""
 
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from tests.unit.money_kit import NOON, later
+from tests.unit.money_kit import NOON, later, policy
 from trueup.domain.models import Account
+from trueup.domain.policy import default_policy
 from trueup.errors import ConfigInvalid
 from trueup.steps.plan import UNRESOLVED, PlanRequest, PlanStep, read_request
 from trueup.store import keys
 from trueup.store.accounts import Accounts
 from trueup.store.memory import MemoryObjects, MemoryRows
+from trueup.store.policies import Policies
 from trueup.store.runs import Runs
 from trueup.venues.registry import VENUES
 
@@ -26,11 +29,25 @@ class Desk:
     rows: MemoryRows
     objects: MemoryObjects
     accounts: Accounts
+    policies: Policies
     runs: Runs
 
     def step(self, **changes: Any) -> PlanStep:
-        step = PlanStep(enabled=True, fetch_functions=BOTH, max_concurrency=8, accounts=self.accounts, runs=self.runs)
+        step = PlanStep(
+            enabled=True,
+            interval_seconds=300,
+            built_in=default_policy(Decimal("0.002")),
+            fetch_functions=BOTH,
+            max_concurrency=8,
+            accounts=self.accounts,
+            policies=self.policies,
+            runs=self.runs,
+        )
         return replace(step, **changes)
+
+    def put(self, **sections: Any) -> None:
+        """Put a policy, as somebody with a threshold of 0.1 % did."""
+        self.policies.put(policy(**sections), NOON, "arn:aws:sts::111122223333:user/desk", self.policies.last())
 
 
 @pytest.fixture
@@ -44,7 +61,7 @@ def desk() -> Desk:
         Account("cb-off", "coinbase", enabled=False),
     ):
         accounts.put(account)
-    return Desk(rows, objects, accounts, Runs(rows, objects, retention_days=400))
+    return Desk(rows, objects, accounts, Policies(rows, objects), Runs(rows, objects, retention_days=400))
 
 
 def test_every_enabled_account_is_in_the_manifest_and_goes_to_its_venues_function(desk: Desk) -> None:
@@ -148,6 +165,95 @@ def test_a_thousand_accounts_travel_as_references_far_under_the_state_machines_l
         desk.accounts.put(Account(f"account-{number:04}-{'x' * 40}", "coinbase"))
     answer = desk.step().run(REQUEST)
     assert len(str(answer)) < 128 * 1024
+
+
+# -- the policy ----------------------------------------------------------------------------------------------------
+
+
+def relative(desk: Desk, account_id: str, venue: str) -> tuple[Decimal, str]:
+    """The relative tolerance that the run judges an account by, and whose it is."""
+    found = desk.runs.manifest(RUN_ID).policy.tolerance(account_id, venue, "BTC").relative
+    return found.value, found.origin
+
+
+def test_without_a_policy_the_run_is_judged_by_what_is_built_in_and_the_deployments_threshold(desk: Desk) -> None:
+    desk.step().run(REQUEST)
+    assert desk.runs.manifest(RUN_ID).policy == default_policy(Decimal("0.002"))
+
+
+def test_the_policy_in_force_is_frozen_whole_over_the_deployments_threshold(desk: Desk) -> None:
+    desk.put(tolerance={"default": {"value_cap": "7"}, "venues": {"dydx": {"relative": "0.0005"}}})
+    desk.step().run(REQUEST)
+    frozen = desk.runs.manifest(RUN_ID).policy
+    assert relative(desk, "cb-main", "coinbase") == (Decimal("0.002"), "default")
+    assert relative(desk, "dydx-perp", "dydx") == (Decimal("0.0005"), "venue:dydx")
+    assert frozen.tolerance("cb-main", "coinbase", "BTC").value_cap.value == 7
+    assert frozen.bands("cb-main", "coinbase", "BTC") == default_policy().bands("cb-main", "coinbase", "BTC")
+
+
+def test_the_policys_own_default_goes_before_the_deployments_threshold(desk: Desk) -> None:
+    desk.put(tolerance={"default": {"relative": "0.001"}})  # what 0.1 % was built in as where it was put
+    desk.step().run(REQUEST)
+    assert relative(desk, "cb-main", "coinbase") == (Decimal("0.001"), "default")
+
+
+def test_a_policy_that_is_put_between_two_attempts_changes_nothing_of_the_run(desk: Desk) -> None:
+    desk.step().run(REQUEST)
+    desk.put(tolerance={"default": {"relative": "0.5"}})
+    desk.step().run(REQUEST)
+    assert relative(desk, "cb-main", "coinbase") == (Decimal("0.002"), "default")
+    desk.step().run(replace(REQUEST, run_id="20261122T120500Z"))
+    assert desk.runs.manifest("20261122T120500Z").policy.tolerance("cb-main", "coinbase", "BTC").relative.value == (
+        Decimal("0.5")
+    )
+
+
+@pytest.mark.parametrize(
+    ("broken", "problem"),
+    [
+        (None, "is missing; put it again: `trueup policy put FILE`"),
+        ({}, "cannot be read: policy.schema: is missing; put another (`trueup policy put FILE`), or remove"),
+        ([], "cannot be read: policy: must be an object"),
+    ],
+)
+def test_a_policy_nobody_can_read_ends_the_run_and_nothing_takes_its_place(
+    desk: Desk, broken: object, problem: str
+) -> None:
+    desk.put(tolerance={"default": {"relative": "0.5"}})
+    (key,) = desk.objects.keys("policies/")
+    del desk.objects._objects[key]
+    if broken is not None:
+        desk.objects.put_once(key, broken)
+    with pytest.raises(ConfigInvalid) as refused:
+        desk.step().run(REQUEST)
+    assert problem in str(refused.value)
+    assert desk.objects.keys("runs/") == []
+
+
+@pytest.mark.parametrize(
+    ("timing", "whose"),
+    [
+        ({"default": {"recheck_wait_seconds": 16}}, "default"),
+        ({"venues": {"dydx": {"recheck_wait_seconds": 16}}}, "venue:dydx"),
+        ({"default": {"recheck_wait_seconds": 1}, "accounts": {"x": {"recheck_wait_seconds": 16}}}, "account:x"),
+    ],
+)
+def test_a_wait_that_does_not_fit_the_interval_is_refused_before_anything_is_read(
+    desk: Desk, timing: dict[str, Any], whose: str
+) -> None:
+    desk.put(timing=timing)
+    with pytest.raises(ConfigInvalid) as refused:
+        desk.step().run(REQUEST)
+    assert str(refused.value).startswith(
+        f"policy: timing: recheck_wait_seconds ({whose}) must be from 1 to 15 with "
+        "RECONCILIATION_INTERVAL_SECONDS=300, not 16; "
+    )
+    assert desk.step(interval_seconds=600).run(REQUEST)["next"] == "fetch"
+
+
+def test_a_switched_off_stack_does_not_even_look_at_the_policy(desk: Desk) -> None:
+    desk.put(timing={"default": {"recheck_wait_seconds": 16}})
+    assert desk.step(enabled=False).run(REQUEST)["next"] == "disabled"
 
 
 # -- the event -----------------------------------------------------------------------------------------------------

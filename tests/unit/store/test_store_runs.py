@@ -1,21 +1,30 @@
 """Runs: one execution claims one, freezes what to look at, and writes down how it ended."""
 
 import json
+from typing import Any
 
 import pytest
 
-from tests.unit.money_kit import NOON, later
+from tests.unit.money_kit import NOON, STRICT, later, policy
+from trueup.domain.policy import policy_document
 from trueup.domain.reading import canonical_json
 from trueup.domain.report import Failure
 from trueup.errors import ConfigInvalid
 from trueup.store import keys
+from trueup.store.memory import MemoryObjects, MemoryRows
 from trueup.store.objects import Objects
 from trueup.store.rows import Rows
 from trueup.store.runs import MAX_MESSAGE, Manifest, Runs
 
 RUN_ID = "20261122T120000Z"
 MANUAL = "manual-01KAP2Q000ABCDEFGHJKMNPQRS"
-MANIFEST = Manifest(RUN_ID, NOON, {"cb-main": "coinbase", "dydx-perp": "dydx"}, {"cb-main": ("spot", "earn")})
+MANIFEST = Manifest(
+    RUN_ID,
+    NOON,
+    {"cb-main": "coinbase", "dydx-perp": "dydx"},
+    {"cb-main": ("spot", "earn")},
+    policy(tolerance={"venues": {"dydx": {"assets": {"BTC": {"relative": "0.002"}}}}}),
+)
 
 
 @pytest.fixture
@@ -95,13 +104,45 @@ def test_a_manifest_comes_back_as_it_was_written(runs: Runs) -> None:
 
 def test_the_first_manifest_of_a_run_stands(runs: Runs) -> None:
     runs.write_manifest(MANIFEST)
-    runs.write_manifest(Manifest(RUN_ID, later(NOON, 60), {}, {}))
+    runs.write_manifest(Manifest(RUN_ID, later(NOON, 60), {}, {}, STRICT))
     assert runs.manifest(RUN_ID) == MANIFEST
 
 
 def test_a_run_that_never_was_has_no_manifest(runs: Runs) -> None:
     with pytest.raises(ConfigInvalid, match=f"run {RUN_ID}: there is no manifest; start a run with `trueup run`"):
         runs.manifest(RUN_ID)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"policy": None}, "manifest.policy: must be an object, not null"),
+        (
+            {"policy": policy_document(STRICT) | {"version": "0" * 12}},
+            "manifest.policy.version: is '000000000000', but",
+        ),
+        ({"accounts": None}, "manifest.accounts: must be an object, not null"),
+    ],
+)
+def test_a_manifest_that_is_not_what_was_written_ends_the_run_instead_of_being_guessed_at(
+    stores: tuple[Rows, Objects], change: dict[str, Any], problem: str
+) -> None:
+    rows, objects = stores
+    whole = Runs(MemoryRows(), other := MemoryObjects(), retention_days=400)
+    whole.write_manifest(MANIFEST)
+    objects.put_once(keys.manifest_object(RUN_ID), other.get(keys.manifest_object(RUN_ID)) | change)  # type: ignore[operator]
+    with pytest.raises(ConfigInvalid) as refused:
+        Runs(rows, objects, retention_days=400).manifest(RUN_ID)
+    assert str(refused.value).startswith(f"run {RUN_ID}: {problem}")
+    assert str(refused.value).endswith("; start a new run with `trueup run`")
+
+
+def test_a_manifest_of_before_policies_were_frozen_is_not_judged_by_others(stores: tuple[Rows, Objects]) -> None:
+    rows, objects = stores
+    old = {"schema": 1, "run_id": RUN_ID, "started_at": "2026-11-22T12:00:00.000Z", "accounts": {}, "wallets": {}}
+    objects.put_once(keys.manifest_object(RUN_ID), old)
+    with pytest.raises(ConfigInvalid, match=rf"run {RUN_ID}: manifest.policy: is missing; start a new run"):
+        Runs(rows, objects, retention_days=400).manifest(RUN_ID)
 
 
 def written_by_the_state_machine(rows: Rows, name: str, error: str, cause: str, run_id: str = RUN_ID) -> None:
