@@ -92,6 +92,7 @@ _DATA = {"input", "inputDetails", "output", "outputDetails", "parameters", "caus
 
 
 def _open(desk: Desk, accounts: Accounts) -> None:
+    desk.put_policy(tolerance={"default": {"value_cap": "500"}})
     for number in range(accounts.coinbase):
         desk.open_coinbase(f"cb-{number:03}", HOLDINGS, HOLDINGS)
     for number in range(accounts.dydx):

@@ -26,7 +26,7 @@ from cli.tables import plain_table
 from trueup.clock import utc_now
 from trueup.config import check_recheck_wait
 from trueup.domain.policy import Policy, default_policy, policy_document, read_policy
-from trueup.domain.policy_explained import named
+from trueup.domain.policy_explained import named, stated
 from trueup.domain.reading import SLUG, format_time, read_text
 from trueup.errors import PolicyConflict
 from trueup.store.policies import Put
@@ -106,8 +106,7 @@ def put(
         )
     stands = last is not None and before == policy.version and cloud.policies.version(policy.version) is not None
     if last is None or not stands:
-        caller = cloud.client("sts").get_caller_identity()["Arn"]
-        last = cloud.policies.put(policy, utc_now(), caller, last)
+        last = cloud.policies.put(policy, utc_now(), _caller(cloud), last)
     unknown = _unknown(policy, cloud)
     if as_json:
         replaced = before if not stands else None
@@ -180,6 +179,10 @@ def list_policies(
         print_line("nobody has put a policy: the built-in values apply; put one with `trueup policy put FILE`")
 
 
+def _caller(cloud: Cloud) -> str:
+    return str(cloud.client("sts").get_caller_identity()["Arn"])
+
+
 def _read(file: Path, base: Policy) -> Policy:
     return read_policy(read_document(file), base, str(file))
 
@@ -214,8 +217,10 @@ def _put_of(cloud: Cloud, policy: Policy, *, current: bool) -> Put | None:
 
 def _headline(policy: Policy, made: Put | None, run_id: str | None) -> str:
     which = f"policy {policy.version}" if run_id is None else f"policy {policy.version}, of run {run_id}"
+    if not stated(policy) and made is None:
+        return f"{which}: all of it built in"
     if made is None:
-        return f"{which}: as it was built in, or over a threshold of its time; nobody put it as such"
+        return f"{which}: over another threshold, or another Trueup, than it was put with"
     if made.version != policy.version:
         return f"{which}: what {made.version} states ({_who(made)}), over what is built in now"
     return f"{which}: {_who(made)}"

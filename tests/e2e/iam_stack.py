@@ -28,10 +28,12 @@ from trueup.books.table import TableBook
 from trueup.clock import utc_now
 from trueup.domain.amounts import parse_amount
 from trueup.domain.models import Account, Book, Holding
+from trueup.domain.policy import default_policy, read_policy
 from trueup.store import keys
 from trueup.store.accounts import Accounts
 from trueup.store.dynamodb import DynamoRows
 from trueup.store.objects import S3Objects
+from trueup.store.policies import Policies
 from trueup.store.runs import Runs
 from trueup.venues.registry import VENUES
 
@@ -249,7 +251,7 @@ def _refusal(cause: str) -> Refusal:
 
 @contextmanager
 def proof_stack(folder: Path) -> Iterator[ProofStack]:
-    """Deploy the stack with two accounts: `cb`, which matches its book, and `dydx`, which is CRITICAL, so alerts."""
+    """Deploy the stack with a policy and two accounts: `cb` matches its book, `dydx` is CRITICAL, so alerts."""
     (folder / "project").mkdir()
     with (
         CoinbaseSimulator(prices=PRICES) as coinbase,
@@ -270,6 +272,8 @@ def proof_stack(folder: Path) -> Iterator[ProofStack]:
         dydx.open_subaccount(address, 0, assets={"USDC": "500000"}, positions={})
         accounts.put(Account("dydx", "dydx", address=address, base_url=dydx.url))
         _put_book(book, "dydx", Holding("perp/0", "USDC", parse_amount("300000")))
+        policy = read_policy({"alerts": {"default": {"alert_from": "CRITICAL"}}}, default_policy())
+        Policies(rows, objects).put(policy, utc_now(), "proof", None)
         yield stack
 
 

@@ -15,10 +15,11 @@ pytestmark = pytest.mark.slow
 Call = tuple[str, str, dict[str, Any]]
 
 RUN = "runs/20261122T120000Z"
+POLICY = "policies/0a1b2c3d4e5f.json.gz"
 ROW = {"pk": {"S": "RUNS#2026-11-22"}, "sk": {"S": "RUN#20261122T120000Z"}}
 
 MAY = {
-    "PlanRole": {"write a row", "write rows together", "query a partition", "write the manifest"},
+    "PlanRole": {"write a row", "write rows together", "query a partition", "read a policy", "write the manifest"},
     "FetchCoinbaseRole": {"read a row", "read a book", "write an observation", "read a secret of Coinbase"},
     "FetchDydxRole": {"read a row", "read a book", "write an observation"},
     "FetchPricesRole": {"write a row", "write rows together", "write the prices"},
@@ -44,7 +45,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProofStack]:
         for name in OTHER_SECRETS:
             secrets.create_secret(Name=name, SecretString="{}")
         objects = stack.client("s3")
-        for key in (f"{RUN}/manifest.json.gz", f"{RUN}/observations/cb.json.gz", "books/cb/1.json.gz"):
+        for key in (f"{RUN}/manifest.json.gz", f"{RUN}/observations/cb.json.gz", "books/cb/1.json.gz", POLICY):
             objects.put_object(Bucket=stack.deployment.outputs["BucketName"], Key=key, Body=b"")
         yield stack
 
@@ -96,6 +97,7 @@ def calls(stack: ProofStack) -> dict[str, Call]:
             {"TableArn": f"arn:aws:dynamodb:us-east-1:000000000000:table/{outputs['TableName']}", "S3Bucket": "mine"},
         ),
         "read a book": read("books/cb/1.json.gz"),
+        "read a policy": read(POLICY),
         "read the manifest": read(f"{RUN}/manifest.json.gz"),
         "read an observation": read(f"{RUN}/observations/cb.json.gz"),
         "write the manifest": write(f"{RUN}/manifest.json.gz"),
@@ -103,6 +105,7 @@ def calls(stack: ProofStack) -> dict[str, Call]:
         "write the prices": write(f"{RUN}/prices.json.gz"),
         "write the report": write(f"{RUN}/report.json.gz"),
         "write a book": write("books/cb/2.json.gz"),
+        "write a policy": write(POLICY),
         "write elsewhere": write("elsewhere.json.gz"),
         "list the runs": ("s3", "list_objects_v2", {"Bucket": bucket, "Prefix": "runs/"}),
         "list the books": ("s3", "list_objects_v2", {"Bucket": bucket, "Prefix": "books/"}),

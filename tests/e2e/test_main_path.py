@@ -12,17 +12,24 @@ from local.cloud.mailbox import Mailbox, open_mailbox
 from local.cloud.webhook import Webhook
 from local.stage import story
 from local.stage.stage import Stage, stage
+from trueup.clock import utc_now
+from trueup.domain.policy import default_policy, read_policy
 from trueup.domain.run_ids import day_of
 from trueup.store import keys
 from trueup.store.audit import GENESIS, Audit, chain_hash, seal
 from trueup.store.dynamodb import DynamoRows
 from trueup.store.objects import S3Objects
+from trueup.store.policies import Policies
 from trueup.store.runs import Runs
 
 pytestmark = pytest.mark.slow
 
 ALERTED = {"cb-algo", "dydx-perps"}
 """What is critical; what is major waits for a second run to see it."""
+
+
+POLICY = read_policy({"tolerance": {"venues": {"coinbase": {"relative": "0.001"}}}}, default_policy())
+"""States what is built in, so that nothing comes out otherwise but by whose word."""
 
 
 class Machine:
@@ -80,6 +87,7 @@ def subscribers(machine: Machine) -> Iterator[tuple[Mailbox, Webhook]]:
 def first_run(machine: Machine, subscribers: tuple[Mailbox, Webhook]) -> tuple[str, dict[str, Any], list[str]]:
     """One run over the seeded accounts: its id, its report, and the errors of its failed attempts."""
     machine.staged.trader.trade()
+    Policies(machine.rows, machine.objects).put(POLICY, utc_now(), "desk", None)
     run_id = f"manual-{ULID()}"
     execution = machine.start({"run_id": run_id})
     ended = machine.finished(execution)
@@ -94,6 +102,18 @@ def test_every_seeded_account_comes_out_as_seeded(first_run: tuple[str, dict[str
     assert report["counts"]["accounts_verified"] == 7
     assert report["verified"] is False
     assert report["prices"]["origin"] == "this_run"
+
+
+def test_the_policy_that_was_put_judged_it_and_is_found_by_its_name(
+    machine: Machine, first_run: tuple[str, dict[str, Any], list[str]]
+) -> None:
+    run_id, report, _ = first_run
+
+    assert report["policy_version"] == POLICY.version != default_policy().version
+    assert machine.runs.manifest(run_id).policy == POLICY
+    (treasury,) = [account for account in report["accounts"] if account["account_id"] == "cb-treasury"]
+    rules = {line["asset"]: line["rule"] for line in treasury["lines"]}
+    assert rules["EUR"]["origin"] == "venue:coinbase"
 
 
 def test_a_rate_limit_is_retried_and_a_refused_key_is_not(

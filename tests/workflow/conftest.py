@@ -70,6 +70,8 @@ def operator(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Operator:
         "TableName": TABLE,
         "BucketName": BUCKET,
         "TopicArn": desk.topic_arn,
+        "ReconciliationIntervalSeconds": "300",
+        "ReconciliationThresholdPercentage": "0.1",
     }
     monkeypatch.setattr("cli.cloud.use_profile", lambda region, *, local: None)
     monkeypatch.setattr("cli.cloud.find_stack", lambda stack_name: Cloud(stack_name, outputs))

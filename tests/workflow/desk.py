@@ -28,11 +28,13 @@ from trueup.books.table import TableBook
 from trueup.clock import utc_now
 from trueup.domain.amounts import parse_amount
 from trueup.domain.models import Account, Book, Holding
+from trueup.domain.policy import Policy, default_policy, read_policy
 from trueup.store import keys
 from trueup.store.accounts import Accounts
 from trueup.store.audit import Audit
 from trueup.store.dynamodb import DynamoRows
 from trueup.store.objects import S3Objects
+from trueup.store.policies import Policies
 from trueup.store.runs import Runs
 from trueup.venues.registry import VENUES
 
@@ -254,6 +256,13 @@ class Desk:
         book.write(
             Book(account_id, as_of or utc_now(), "new", (wallet,), holdings), expected_version=book.version(account_id)
         )
+
+    def put_policy(self, **sections: Any) -> Policy:
+        """Put a policy into force, as a deployment with a threshold of 0.1 % does."""
+        policies = Policies(self.rows, self.objects)
+        policy = read_policy(sections, default_policy())
+        policies.put(policy, utc_now(), "arn:aws:sts::123456789012:user/desk", policies.last())
+        return policy
 
     def redefine(self, *, jitter: bool = True, **substitutions: str) -> None:
         """Deploy the state machine with other substitutions."""

@@ -30,6 +30,7 @@ def asked(desk: Desk) -> dict[str, set[Request]]:
     """Everything asked for, by role: in a run that ends in an alert, and in one where a venue and the prices fail."""
     desk.open_coinbase("cb-main", {"BTC": "0.5"}, book={"BTC": "1"})
     desk.open_dydx("dydx-perps", make_address("perps"), {"USDC": "10"}, {}, book={"USDC": "10"})
+    desk.put_policy(tolerance={"default": {"value_cap": "500"}})
     with recording() as recorder:
         assert desk.run({"scheduled_time": "2026-11-22T12:00:00Z"}).status == "SUCCEEDED"
         desk.coinbase.fail(faults.ANY, faults.status(500), times=None, path="/v2/exchange-rates")

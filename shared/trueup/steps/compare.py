@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from trueup.alerts.message import alerts_of
@@ -157,13 +156,13 @@ def compare_step(settings: CompareSettings) -> CompareStep:
     runs, tracks = Runs(rows, objects, stores.retention_days), TrackRows(rows)
     audit = Audit(rows, stores.retention_days)
     return CompareStep(
-        judging=partial(
-            Judging,
+        judging=lambda policy: Judging(
             objects=objects,
             runs=runs,
             prices=PriceSets(rows, objects),
             tracks=tracks,
             audit=audit,
+            policy=policy,
             base=settings.base_currency,
             clock=utc_now,
         ),

@@ -112,6 +112,28 @@ def test_a_missing_or_stale_book_fails(healthy, tmp_path):
     assert "trueup book import" in found["account dydx-one: book"]["next"]
 
 
+def test_the_policy_in_force_is_named_and_says_when_a_book_is_stale(healthy, tmp_path):
+    assert checks()["policy"]["found"].endswith(", built in, nobody has put one")
+    trueup("policy", "put", write(tmp_path, "p.json", {"timing": {"default": {"stale_book_seconds": 7200}}}))
+    book = changed(BOOK, as_of=format_time(now() - timedelta(hours=1)))
+    trueup("book", "put", write(tmp_path, "b.json", book))
+    found = checks()
+    assert found["policy"]["found"].startswith(f"{healthy[0].policies.last().version}, put 2026-")
+    assert found["account cb-main: book"]["result"] == "ok"
+
+
+def test_a_policy_no_run_could_begin_with_fails_and_the_other_checks_go_on(healthy, tmp_path):
+    trueup("policy", "put", write(tmp_path, "p.json", {"timing": {"default": {"recheck_wait_seconds": 15}}}))
+    healthy[0].outputs["ReconciliationIntervalSeconds"] = "60"
+    check = checks()["policy"]
+    assert (check["result"], "from 1 to 10" in check["found"]) == ("failed", True)
+    (key,) = healthy[0].objects.keys("policies/")
+    healthy[0].client("s3").delete_object(Bucket="bucket", Key=key)
+    found = checks()
+    assert (found["policy"]["result"], "is missing" in found["policy"]["found"]) == ("failed", True)
+    assert found["account cb-main: book"]["result"] == "ok"
+
+
 def test_an_account_left_out_is_not_asked_for_anything(healthy):
     trueup("accounts", "disable", "cb-main")
     found = checks()

@@ -11,11 +11,13 @@ import pytest
 from cli.csv_book import read_csv_book
 from cli.strict_yaml import parse_yaml
 from trueup.alerts.message import alerts_of
+from trueup.config import ROOM
 from trueup.domain.advance import SecondLook, advance
 from trueup.domain.compare import compare
 from trueup.domain.documents import read_account, read_book, read_prices, read_snapshot
 from trueup.domain.models import Observation
-from trueup.domain.policy import default_policy, read_policy
+from trueup.domain.policy import default_policy, policy_document, read_policy, read_policy_document
+from trueup.domain.policy_explained import stated
 from trueup.domain.policy_fields import FIELDS
 from trueup.domain.reading import parse_json, read_time
 from trueup.domain.report import PricesUsed, RunReport, account_report_document, run_report_document
@@ -69,7 +71,24 @@ def test_the_sample_policy_shows_every_built_in_value() -> None:
     assert {section: set(scopes["default"]) for section, scopes in defaults.items()} == {
         section: set(fields) for section, fields in FIELDS.items()
     }
-    assert read_policy(defaults, default_policy()) == default_policy()
+    shown = read_policy(defaults, default_policy())
+    assert {each.origin for each in stated(shown)} == {"default"}
+    assert [each.value for each in stated(shown)] == [each.otherwise.value for each in stated(shown)]
+
+
+def test_the_longest_waits_of_the_page_are_those_that_are_refused_beyond() -> None:
+    page = (ROOT / "docs" / "formats.md").read_text()
+    rows = [[cell.strip() for cell in line.split("|")[2:-1]] for line in page.splitlines() if line.startswith("| ")]
+    waits = rows[rows.index([str(interval) for interval in ROOM]) + 1]
+    assert [int(wait) for wait in waits] == [room.recheck_wait_seconds for room in ROOM.values()]
+
+
+def test_the_sample_of_a_whole_policy_is_what_the_example_gives() -> None:
+    file = parse_yaml((EXAMPLES / "policy.yaml").read_bytes(), "policy")
+    document = policy_document(read_policy(file, default_policy()))
+
+    assert json.loads(sample("Whole policy")) == document
+    assert read_policy_document(document).version == document["version"]
 
 
 def test_the_sample_report_is_what_the_examples_give() -> None:
