@@ -12,17 +12,19 @@ from cli.csv_book import read_csv_book
 from cli.errors import BadInput
 from cli.files import read_document
 from cli.options import AsOf, Json, moment
-from cli.output import print_document, print_line, print_table
+from cli.output import note, print_document, print_line, print_table
 from cli.tables import account_report_table, totals_line
 from trueup.domain.compare import compare, unverified
 from trueup.domain.correlate import Known, correlate, held_at_breaks
 from trueup.domain.documents import read_account, read_book, read_prices, read_snapshot
 from trueup.domain.models import Account, Book, Observation, PriceSet, Snapshot
+from trueup.domain.names import under_our_names
 from trueup.domain.policy import Policy, default_policy, read_policy
 from trueup.domain.reading import SLUG, Malformed, canonical_json
 from trueup.domain.reasons import Reason
 from trueup.domain.report import AccountReport, account_report_document
-from trueup.venues.aliases import forms
+from trueup.domain.valuation import unusable
+from trueup.venues.aliases import forms, names
 from trueup.venues.registry import VENUES, asked_wallets
 
 T = TypeVar("T")
@@ -238,8 +240,12 @@ def _compare(
     account: Account | None,
 ) -> AccountReport:
     asked = None if account is None else asked_wallets(account)
-    observation = Observation(snapshot, book, after)
+    observation = under_our_names(Observation(snapshot, book, after), names(snapshot.venue))
     report = compare(observation, policy, prices, asked=asked, base=BASE)
+    if prices is not None:
+        max_age = policy.timing(snapshot.account_id, snapshot.venue).prices_max_age_seconds
+        if (why := unusable(prices, BASE, snapshot.observed_at, max_age)) is not None:
+            note(f"{snapshot.account_id}: the price set is not used: {why}")
     known = Known(
         venues={snapshot.account_id: snapshot.venue},
         aliases={snapshot.venue: forms(snapshot.venue)},

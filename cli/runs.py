@@ -184,7 +184,13 @@ def _print_account(report: RunReport, part: AccountReport, *, as_json: bool) -> 
     failure = next((failure for failure in report.failures if failure.account_id == part.account_id), None)
     print_table(
         Text(f"Run {report.run_id}, compared {format_time(report.compared_at)}"),
-        account_report_table(part, venue=report.venues.get(part.account_id), failure=failure, show_all=True),
+        account_report_table(
+            part,
+            venue=report.venues.get(part.account_id),
+            failure=failure,
+            base=report.prices.base,
+            show_all=True,
+        ),
     )
 
 

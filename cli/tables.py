@@ -13,7 +13,7 @@ from rich.text import Text
 
 from cli.errors import one_line
 from trueup.alerts.message import WORDS
-from trueup.alerts.words import cause_words, explained_words
+from trueup.alerts.words import UNKNOWN_NAME, cause_words, explained_words
 from trueup.domain.amounts import MAX_PRODUCT_DIGITS
 from trueup.domain.models import Book, Pending, Snapshot
 from trueup.domain.reading import format_time
@@ -66,7 +66,8 @@ def run_report_table(report: RunReport, *, show_all: bool = False) -> Renderable
     for account in ranked:
         venue = report.venues.get(account.account_id)
         failure = failures.get(account.account_id)
-        parts += [Text(), account_report_table(account, venue=venue, failure=failure, show_all=show_all)]
+        base = report.prices.base
+        parts += [Text(), account_report_table(account, venue=venue, failure=failure, base=base, show_all=show_all)]
     return Group(*parts, Text(), totals_line(report.accounts, base=report.prices.base))
 
 
@@ -76,9 +77,13 @@ def account_report_table(
     venue: str | None = None,
     failure: Failure | None = None,
     detail: str | None = None,
+    base: str | None = None,
     show_all: bool = False,
 ) -> RenderableType:
-    """Show one account: a header line, then its lines, worst first; lines that agree are counted unless `show_all`."""
+    """Show one account: a header line, then its lines, worst first; lines that agree are counted unless `show_all`.
+
+    With `base`, the base currency, what its breaks are worth together is said too.
+    """
     parts: list[RenderableType] = [_header(report, venue)]
     why = detail if detail is not None else (failure.message if failure is not None else None)
     if why:
@@ -89,6 +94,8 @@ def account_report_table(
         parts.append(Padding(_lines_table(shown, has_history=report.run_id is not None), (0, 0, 0, 2)))
     if agreeing and not show_all:
         parts.append(Padding(Text(_agreeing_words(agreeing)), (0, 0, 0, 2)))
+    if base is not None and report.worth is not None and report.breaks:
+        parts.append(Padding(Text(_worth_words(report.worth, report.breaks_unpriced, base)), (0, 0, 0, 2)))
     return Group(*parts)
 
 
@@ -114,9 +121,7 @@ def totals_line(accounts: Sequence[AccountReport], *, base: str) -> Text:
     worth = Decimal(0)
     for amount in gross_worth(accounts).values():
         worth = _SHOWING.add(worth, amount)
-    text.append(f"; gross worth {money(worth)} {base}")
-    unpriced = sum(line.worth is None and line.wallet is not None for account in accounts for line in account.breaks)
-    return text.append(f" and {unpriced} without a price") if unpriced else text
+    return text.append(f"; {_worth_words(worth, totals['breaks_unpriced'], base)}")
 
 
 def snapshot_table(snapshot: Snapshot) -> RenderableType:
@@ -131,7 +136,7 @@ def snapshot_table(snapshot: Snapshot) -> RenderableType:
     if snapshot.holdings:
         table = _table("wallet", "asset", ">total", ">available", ">held", "at the venue")
         for holding in sorted(snapshot.holdings, key=lambda holding: (holding.wallet, holding.asset)):
-            flag = " (unknown name)" if holding.unmapped else ""
+            flag = f" ({UNKNOWN_NAME})" if holding.unmapped else ""
             name = f"{holding.venue_asset or holding.asset}{flag}"
             amounts = (holding.total, holding.available, holding.held)
             table.add_row(holding.wallet, holding.asset, *(amount(value) for value in amounts), name)
@@ -287,6 +292,7 @@ def _what(line: Line, *, has_history: bool) -> Text:
         words = explained_words(line)
     else:
         words = _OUTCOMES[line.outcome] if line.reason is None else str(line.reason)
+    words += f"; {UNKNOWN_NAME}" if line.unmapped else ""
     if not severity:
         return Text(words, "magenta" if line.outcome is Outcome.UNVERIFIED else "")
     return Text().append(f"{severity} ", _STYLES[severity]).append(words)
@@ -300,7 +306,13 @@ def _agreeing_words(lines: Sequence[Line]) -> str:
     exact = sum(line.outcome is Outcome.EXACT for line in lines)
     within = len(lines) - exact
     count = "1 line agrees" if len(lines) == 1 else f"{len(lines)} lines agree"
-    return f"{count} ({exact} exact, {within} within tolerance)"
+    unknown = sum(line.unmapped for line in lines)
+    names = f", {unknown} under a name that is not known" if unknown else ""
+    return f"{count} ({exact} exact, {within} within tolerance{names})"
+
+
+def _worth_words(worth: Decimal, unpriced: int, base: str) -> str:
+    return f"gross worth {money(worth)} {base}" + (f" and {unpriced} without a price" if unpriced else "")
 
 
 def _prices_words(report: RunReport) -> str:

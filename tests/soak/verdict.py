@@ -163,6 +163,9 @@ def counts(accounts: Sequence[Document]) -> dict[str, Any]:
         "lines": len(lines),
         "lines_verified": sum(line["outcome"] != "unverified" for line in lines),
         "breaks": {severity: broken.count(severity) for severity in SEVERITIES[1:]},
+        "breaks_unpriced": sum(
+            line["outcome"] == "break" and line["worth"] is None and line["wallet"] is not None for line in lines
+        ),
     }
 
 

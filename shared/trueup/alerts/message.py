@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from trueup.alerts.words import cause_words, in_flight_words
+from trueup.alerts.words import UNKNOWN_NAME, cause_words, in_flight_words
 from trueup.domain.amounts import plain
 from trueup.domain.reading import digest, format_time
 from trueup.domain.reasons import Severity
@@ -171,7 +171,8 @@ def _paragraph(line: Line, base: str, recheck: str | None) -> str:
             "  Likely: funds moved, the wrong key or address, or a venue fault.\n"
             f"  Seen {_how_often(line, recheck)}."
         )
-    asset = _name(line.asset) if line.field == "total" else f"{_name(line.asset)} ({line.field})"
+    asset = f"{_name(line.asset)} ({UNKNOWN_NAME})" if line.unmapped else _name(line.asset)
+    asset = asset if line.field == "total" else f"{asset} ({line.field})"
     rows = [
         f"{severity}  {asset} in {_name(line.wallet)}: {_what(line)}",
         f"  book        {_amount(line.book)}",

@@ -5,6 +5,8 @@ from decimal import Decimal
 from trueup.domain.amounts import ZERO
 from trueup.domain.report import Cause, Hint, Line
 
+UNKNOWN_NAME = "unknown name"
+"""What people read of an asset whose name no table knows."""
 MAX_REFERENCES = 3
 """References named in one line for people; the report has them all."""
 

@@ -21,6 +21,7 @@ from .report import (
     State,
     break_id,
 )
+from .valuation import unusable
 
 
 def compare(
@@ -56,7 +57,9 @@ class _Comparison:
         self.evidence = observation.evidence_sha256
         self.policy = policy
         self.timing = policy.timing(self.snapshot.account_id, self.snapshot.venue)
-        self.prices = prices.prices if prices is not None and self._usable(prices, base) else None
+        age = self.timing.prices_max_age_seconds
+        serves = prices is not None and unusable(prices, base, self.snapshot.observed_at, age) is None
+        self.prices = prices.prices if prices is not None and serves else None
         self.base = base
 
         self.venue = _by_key(self.snapshot.holdings)
@@ -109,7 +112,17 @@ class _Comparison:
                 lines.append(keys.total(key, here, was, became, flying.get(key)))
             elif (reason := self._why_not(key)) is not None:
                 lines.append(self._unverified_line(key, reason))
+        if unmapped := self._unmapped():
+            for line in lines:
+                line.unmapped = (line.wallet, line.asset) in unmapped
         return lines
+
+    def _unmapped(self) -> set[tuple[str | None, str | None]]:
+        """Pick the keys whose name no table knows. Where the venue lists a name, it is the venue's side that knows."""
+        unmapped: set[tuple[str | None, str | None]] = {key for key, held in self.venue.items() if held.unmapped}
+        for book in (self.before, self.after):
+            unmapped |= {key for key, held in book.items() if held.unmapped and key not in self.venue}
+        return unmapped
 
     def _in_flight(self, compared: frozenset[str]) -> dict[Key, tuple[InFlight, InFlight]]:
         if self.book is None or self.book_after is None:
@@ -185,15 +198,6 @@ class _Comparison:
         )
 
     # -- the account as a whole --------------------------------------------------------------------------------
-
-    def _usable(self, prices: PriceSet, base: str) -> bool:
-        # Prices fetched beside the reading may be a little younger than it; much younger is as wrong as much older.
-        apart = abs(self.snapshot.observed_at - prices.as_of)
-        return (
-            bool(prices.prices)
-            and prices.base == base
-            and apart <= timedelta(seconds=self.timing.prices_max_age_seconds)
-        )
 
     def _is_empty(self) -> bool:
         """Tell whether the venue showed nothing at all in what it let us read (rule 1)."""

@@ -1,6 +1,6 @@
 """What a comparison says: lines, the report of one account, the report of a run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, localcontext
@@ -122,6 +122,8 @@ class Line:
     streak: int | None = None
     news: News | None = None
     """Set in the run that tells people."""
+    unmapped: bool = False
+    """Whether the asset goes by a name that no table knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,18 @@ class AccountReport:
     def breaks(self) -> tuple[Line, ...]:
         """The lines that are breaks."""
         return tuple(line for line in self.lines if line.outcome is Outcome.BREAK)
+
+    @property
+    def breaks_unpriced(self) -> int:
+        """How many breaks nobody can put a worth to, for want of a price. The account as a whole never has one."""
+        return sum(line.worth is None and line.wallet is not None for line in self.breaks)
+
+    @property
+    def worth(self) -> Decimal | None:
+        """The worth of the breaks that have a price, added up gross; None where nothing was compared."""
+        if self.status == UNVERIFIED:
+            return None
+        return _added_up(line.worth for line in self.breaks)
 
     @property
     def news(self) -> tuple[Line, ...]:
@@ -271,6 +285,7 @@ def line_document(line: Line) -> dict[str, Any]:
         "state": None if line.state is None else str(line.state),
         "streak": line.streak,
         **({} if line.news is None else {"news": str(line.news)}),
+        **({"unmapped": True} if line.unmapped else {}),
     }
 
 
@@ -303,6 +318,10 @@ def run_report_document(report: RunReport) -> dict[str, Any]:
         },
         "counts": counts(report.accounts),
         "worth": {name: plain(worth) for name, worth in gross_worth(report.accounts).items()},
+        "worth_by_account": {
+            account.account_id: {"worth": _amount(account.worth), "breaks_unpriced": account.breaks_unpriced}
+            for account in report.accounts
+        },
         "venues": dict(sorted(report.venues.items())),
         "failures": [
             {"account_id": failure.account_id, "error": failure.error, "message": failure.message}
@@ -313,7 +332,7 @@ def run_report_document(report: RunReport) -> dict[str, Any]:
 
 
 def counts(accounts: Sequence[AccountReport]) -> dict[str, Any]:
-    """Count accounts and lines: how many, how many verified, and breaks by severity."""
+    """Count accounts and lines: how many, how many verified, and breaks by severity and without a price."""
     lines = [line for account in accounts for line in account.lines]
     breaks = {severity.name: 0 for severity in Severity if severity is not Severity.OK}
     for line in lines:
@@ -326,18 +345,23 @@ def counts(accounts: Sequence[AccountReport]) -> dict[str, Any]:
         "lines": len(lines),
         "lines_verified": sum(line.outcome is not Outcome.UNVERIFIED for line in lines),
         "breaks": breaks,
+        "breaks_unpriced": sum(account.breaks_unpriced for account in accounts),
     }
 
 
 def gross_worth(accounts: Sequence[AccountReport]) -> dict[str, Decimal]:
     """Add up the worth of breaks by severity, gross: a surplus never makes up for a shortfall."""
-    totals = {severity.name: ZERO for severity in Severity if severity is not Severity.OK}
+    breaks = [line for account in accounts for line in account.breaks]
+    return {
+        severity.name: _added_up(line.worth for line in breaks if line.severity is severity)
+        for severity in Severity
+        if severity is not Severity.OK
+    }
+
+
+def _added_up(worths: Iterable[Decimal | None]) -> Decimal:
     with localcontext(EXACT):
-        for account in accounts:
-            for line in account.breaks:
-                if line.severity is not None and line.worth is not None:
-                    totals[line.severity.name] += line.worth
-    return totals
+        return sum((worth for worth in worths if worth is not None), ZERO)
 
 
 def _amount(value: Decimal | None) -> str | None:

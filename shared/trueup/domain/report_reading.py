@@ -90,6 +90,7 @@ def _line(record: Record) -> Line:
         state=None if state is None else _word(state, State, record.at("state")),
         streak=streak,
         news=None if news is None else _word(news, News, record.at("news")),
+        unmapped=record.optional_boolean("unmapped", absent=False),
     )
 
 

@@ -1,8 +1,23 @@
-"""What a difference is worth: which price applies, and a share rounded only for showing."""
+"""What a difference is worth: which prices serve, which of them applies, and a share rounded only for showing."""
 
+from datetime import datetime, timedelta
 from decimal import Decimal
 
+from .models import PriceSet
+
 QUOTES = ("USDT", "USDC", "USD", "EUR")
+
+
+def unusable(prices: PriceSet, base: str, at: datetime, max_age_seconds: int) -> str | None:
+    """Say why a price set cannot value what was seen at a time, in the base currency; None if it can."""
+    if not prices.prices:
+        return "it has no price"
+    if prices.base != base:
+        return f"it is in {prices.base}, not {base}"
+    # Prices fetched beside the reading may be a little younger than it; much younger is as wrong as much older.
+    if abs(at - prices.as_of) > timedelta(seconds=max_age_seconds):
+        return f"it is more than {max_age_seconds} s away from what was seen"
+    return None
 
 
 def price_asset_of(asset: str) -> str:

@@ -18,6 +18,7 @@ from trueup.store import keys
 from trueup.store.accounts import Accounts
 from trueup.store.dynamodb import DynamoRows
 from trueup.store.objects import Objects, S3Objects
+from trueup.venues.aliases import assets_version
 from trueup.venues.protocol import Credential
 from trueup.venues.reading import Reading, read_venue
 from trueup.venues.registry import VENUES
@@ -76,6 +77,7 @@ class FetchStep:
         book_after = self.book.read(account.account_id)
         observation = Observation(reading.snapshot, book, book_after)
         document = observation_document(request.run_id, observation, started_at, self.clock(), reading.answers)
+        document["assets_version"] = assets_version()
         try:
             # What cannot be read back must not become evidence that stops Compare for everybody else.
             read_observation(document)

@@ -12,6 +12,7 @@ from trueup.domain.compare import compare, unverified
 from trueup.domain.correlate import Known, Place, correlate, held_at_breaks
 from trueup.domain.documents import read_observation
 from trueup.domain.models import Observation, PriceSet
+from trueup.domain.names import under_our_names
 from trueup.domain.policy import Policy
 from trueup.domain.reading import Malformed
 from trueup.domain.reasons import REASON_OF_ERROR, Reason, Severity
@@ -25,7 +26,7 @@ from trueup.store.objects import Objects
 from trueup.store.prices import PriceSets
 from trueup.store.runs import PRICES_FAILURE, UNREADABLE, Manifest, Runs
 from trueup.store.tracks import TrackRows
-from trueup.venues.aliases import forms
+from trueup.venues.aliases import assets_version, forms, names
 from trueup.venues.registry import VENUES
 
 NOT_LOOKED_AGAIN = "too_many"
@@ -137,7 +138,10 @@ class Judging:
             failures=tuple(failure for failure in told if failure is not None),
         )
         tracks = {one.report.account_id: [track_document(track) for track in one.tracks] for one in advanced}
-        return run_report_document(report) | {"tracks": {name: found for name, found in tracks.items() if found}}
+        return run_report_document(report) | {
+            "assets_version": assets_version(),
+            "tracks": {name: found for name, found in tracks.items() if found},
+        }
 
     def _with_causes(self, reports: Sequence[AccountReport], look: FirstLook) -> tuple[AccountReport, ...]:
         broken = [report.account_id for report in reports if report.breaks]
@@ -181,7 +185,10 @@ class Judging:
         return unverified(failure.account_id, _reason(failure), self.policy, run_id=manifest.run_id)
 
     def _observation(self, key: str, account_id: str) -> Observation | Failure | None:
-        """Read evidence back; None where there is none. What cannot be read is one account's, never the run's end."""
+        """Read evidence back; None where there is none. What cannot be read is one account's, never the run's end.
+
+        The evidence has the book as it was stated; what is returned has it under our names.
+        """
         try:
             document = self.objects.get(key)
             if document is None:
@@ -193,7 +200,7 @@ class Judging:
         if seen != account_id:
             other = Malformed("snapshot.account_id", f"is {seen}: another account's evidence")
             return _malformed(account_id, key, other)
-        return observation
+        return under_our_names(observation, names(observation.snapshot.venue))
 
 
 def _worst_first(report: AccountReport) -> tuple[int, str]:

@@ -6,6 +6,7 @@ Source: the vendor's Advanced Trade documentation (List Accounts, Get Server Tim
 - Several rows may share a currency (a wallet, a vault, a staked balance). They are summed, whatever their type and
   whether or not they are active: what a row holds is held. All of it is the wallet `spot`.
 - A row is dropped only when everything in it is exactly zero; Coinbase lists every asset ever touched.
+- CGLD is CELO's name here. Should both ever hold something, they are two holdings.
 - A key sees one portfolio. To cover a whole user, use one account (and key) for each portfolio.
 """
 
@@ -25,7 +26,7 @@ from trueup.errors import (
     VenueClockSkew,
     VenueResponseInvalid,
 )
-from trueup.venues.aliases import Asset, canonical
+from trueup.venues.aliases import canonical_together
 from trueup.venues.coinbase_key import Key, KeyRefused, read_key
 from trueup.venues.fields import take_amount
 from trueup.venues.http import Reply, VenueHttp
@@ -197,10 +198,10 @@ class _Signed:
 
 
 class _Sums:
-    """Rows added up by canonical asset, exactly."""
+    """Rows added up by currency, exactly."""
 
     def __init__(self) -> None:
-        self._found: dict[str, tuple[Asset, str, Decimal, Decimal]] = {}
+        self._found: dict[str, tuple[Decimal, Decimal]] = {}
         self._uuids: set[str] = set()
 
     def add(self, record: Record) -> None:
@@ -213,23 +214,23 @@ class _Sums:
         held = _money(record.record("hold"), currency)
         if available == ZERO and held == ZERO:
             return
-        asset = canonical(VENUE, currency)
-        _, name, sum_available, sum_held = self._found.get(asset.name, (asset, currency, ZERO, ZERO))
-        self._found[asset.name] = (asset, name, EXACT.add(sum_available, available), EXACT.add(sum_held, held))
+        sum_available, sum_held = self._found.get(currency, (ZERO, ZERO))
+        self._found[currency] = (EXACT.add(sum_available, available), EXACT.add(sum_held, held))
 
     def holdings(self) -> tuple[Holding, ...]:
+        assets = canonical_together(VENUE, self._found)
         return tuple(
             Holding(
                 wallet=WALLET,
-                asset=asset.name,
+                asset=assets[currency].name,
                 total=EXACT.add(available, held),
                 available=available,
                 held=held,
-                venue_asset=venue_asset,
-                price_asset=asset.name,
-                unmapped=asset.unmapped,
+                venue_asset=currency,
+                price_asset=assets[currency].name,
+                unmapped=assets[currency].unmapped,
             )
-            for asset, venue_asset, available, held in self._found.values()
+            for currency, (available, held) in self._found.items()
         )
 
 

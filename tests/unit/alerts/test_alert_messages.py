@@ -96,6 +96,18 @@ def test_an_account_without_a_break_worth_saying_says_nothing() -> None:
     assert said(account(BTC="10"), minor, unverified("cb-two", Reason.UNREACHABLE, default_policy())) == []
 
 
+def test_an_asset_under_a_name_nobody_knows_is_said_to_be_one() -> None:
+    report = judge(
+        snapshot(holding("NEWCOIN", "7", unmapped=True), holding("BTC", "1")),
+        book(holding("NEWCOIN", "10"), holding("BTC", "2")),
+        run_id=RUN_ID,
+    )
+    alert = only(report)
+    assert "NEWCOIN (unknown name) in spot: quantity differs" in alert.text
+    assert "BTC in spot: quantity differs" in alert.text
+    assert [line.get("unmapped") for line in alert.document["breaks"]] == [None, True]
+
+
 def test_only_breaks_from_the_policys_severity_on_are_said() -> None:
     report = account(ETH="9.95", X="8")  # half a per cent, worth 200; 20 %
     assert [line.severity for line in report.breaks] == [Severity.MINOR, Severity.MAJOR]

@@ -387,3 +387,59 @@ def test_a_subaccount_that_was_asked_for_and_is_not_there_leaves_the_account_not
     assert (ran.document["status"], ran.document["verified"]) == ("OK", False)
     assert ran.document["reasons"] == ["incomplete"]
     assert ran.code == 2
+
+
+# -- names of assets -----------------------------------------------------------------------------------------------
+
+
+def holding(asset: str, total: str, **more: object) -> dict[str, object]:
+    return {"wallet": "spot", "asset": asset, "total": total, **more}
+
+
+def of(document, *holdings):
+    return changed(document, wallets=["spot"] if document is BOOK else {"spot": "complete"}, holdings=list(holdings))
+
+
+def test_a_book_may_call_an_asset_as_its_venue_does(tmp_path):
+    celo = of(SNAPSHOT, holding("CELO", "5", venue_asset="CGLD"))
+    assert compare(tmp_path, celo, of(BOOK, holding("CGLD", "5"))).code == 0
+    assert compare(tmp_path, celo, "wallet,asset,total\nspot,CGLD,5\n").code == 0
+    assert compare(tmp_path, changed(celo, venue="dydx"), of(BOOK, holding("CGLD", "5"))).code == 1
+    assert compare(tmp_path, changed(celo, venue="mtgox"), of(BOOK, holding("CGLD", "5"))).code == 1
+
+
+def test_a_form_of_an_asset_is_a_break_that_says_what_it_looks_like(tmp_path):
+    ran = compare(tmp_path, of(SNAPSHOT, holding("POL", "100")), of(BOOK, holding("MATIC", "100")))
+    assert ran.code == 1
+    said = " ".join(ran.out.split())
+    assert "CRITICAL missing at the venue; maybe another name of cb-main spot POL" in said
+    assert "maybe another name of cb-main spot MATIC" in said
+
+
+def test_a_name_nobody_knows_is_shown_as_such_whether_it_agrees_or_not(tmp_path):
+    new = holding("NEWCOIN", "5", unmapped=True)
+    ran = compare(tmp_path, of(SNAPSHOT, new), of(BOOK, holding("NEWCOIN", "4"), holding("BTCC", "1")))
+    said = " ".join(ran.out.split())
+    assert "CRITICAL missing at the venue; unknown name" in said
+    assert "CRITICAL quantity differs; unknown name" in said
+    assert "exact; unknown name" in compare(tmp_path, of(SNAPSHOT, new), of(BOOK, holding("NEWCOIN", "5")), "--all").out
+    ran = compare(tmp_path, of(SNAPSHOT, new), of(BOOK, holding("NEWCOIN", "5")))
+    assert "1 line agrees (1 exact, 0 within tolerance, 1 under a name that is not known)" in ran.out
+    ran = compare(tmp_path, of(SNAPSHOT, new), of(BOOK, holding("NEWCOIN", "5")), "--json")
+    assert [line["unmapped"] for line in ran.document["lines"]] == [True]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"base": "EUR"}, "it is in EUR, not USD"),
+        ({"prices": {}}, "it has no price"),
+        ({"as_of": "2026-11-22T09:00:00Z"}, "it is more than 3600 s away from what was seen"),
+    ],
+)
+def test_a_price_set_that_cannot_serve_is_said_and_nothing_has_a_price(tmp_path, change, why):
+    prices = write(tmp_path, "prices.json", changed(PRICES, **change))
+    ran = compare(tmp_path, SNAPSHOT, BOOK, "--prices", prices)
+    assert ran.err == f"cb-main: the price set is not used: {why}\n"
+    assert "no price" in ran.out
+    assert compare(tmp_path, SNAPSHOT, BOOK, "--prices", write(tmp_path, "prices.json", PRICES)).err == ""

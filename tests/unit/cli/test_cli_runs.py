@@ -42,6 +42,18 @@ def test_a_run_is_shown_worst_first_with_why_an_account_was_not_read(a_run):
     )
 
 
+def test_each_account_says_what_its_breaks_are_worth(a_run):
+    account, total = trueup("runs", "show", RUN_ID).out.split("dydx-one at dydx: UNVERIFIED")
+    assert "  gross worth 14,550.08 USD\n" in account
+    assert total.count("gross worth") == 1
+    assert "  gross worth 14,550.08 USD\n" in trueup("runs", "last", "cb-main").out
+    document = trueup("runs", "show", RUN_ID, "--json").document
+    assert document["worth_by_account"] == {
+        "cb-main": {"worth": "14550.075", "breaks_unpriced": 0},
+        "dydx-one": {"worth": None, "breaks_unpriced": 0},
+    }
+
+
 def test_the_json_of_a_run_is_the_frozen_report(a_run):
     assert trueup("runs", "show", RUN_ID, "--json").document == a_run.objects.get(keys.report_object(RUN_ID))
 

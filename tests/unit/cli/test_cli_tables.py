@@ -111,6 +111,15 @@ def test_the_bottom_line_adds_up_gross_and_says_what_has_no_price():
     assert totals_line([], base="USD").plain == "0 of 0 accounts verified, 0 of 0 lines; no break"
 
 
+def test_the_worth_of_an_account_is_gross_and_says_what_has_no_price():
+    both = report({"BTC": "2", "ETH": "1", "XYZ": "5"}, {"BTC": "1", "ETH": "2"}, prices={"BTC": "10000", "ETH": "400"})
+    assert "gross worth 10,400.00 USD and 1 without a price" in shown(account_report_table(both, base="USD"))
+    assert "gross worth" not in shown(account_report_table(both))
+    assert "gross worth" not in shown(account_report_table(report({"BTC": "1"}, {"BTC": "1"}), base="USD"))
+    unread = report({}, {"BTC": "1"}, wallet_state="failed: permission_denied")
+    assert "gross worth" not in shown(account_report_table(unread, base="USD"))
+
+
 def explained(references: tuple[str, ...], worst: Severity = Severity.CRITICAL) -> AccountReport:
     found = report({"BTC": "1"}, {"BTC": "2"}, prices={"BTC": "100"})
     amounts = {"kind": None, "severity": Severity.OK, "break_id": None}

@@ -305,6 +305,7 @@ def test_a_run_counts_accounts_and_lines_verified_and_breaks_by_severity() -> No
         "lines": 7,
         "lines_verified": 6,
         "breaks": {"MINOR": 1, "MAJOR": 1, "CRITICAL": 0},
+        "breaks_unpriced": 0,
     }
 
 
@@ -312,6 +313,27 @@ def test_worth_is_added_up_gross_and_by_severity() -> None:
     # Half a coin too much here, half a coin too little there: a whole coin is off, not nothing.
     reports = [account("a", "1.5"), account("b", "0.5"), account("c", "0.9951")]
     assert gross_worth(reports) == {"MINOR": 490, "MAJOR": 0, "CRITICAL": 100_000}
+
+
+def test_the_worth_of_an_account_is_gross_too_and_unknown_where_nothing_was_compared() -> None:
+    both_ways = judge(snapshot(("BTC", "1.5"), ("ETH", "5"), account_id="a"), book(("BTC", "1"), ("ETH", "10")))
+    assert (both_ways.worth, both_ways.breaks_unpriced) == (70_000, 0)
+    assert account("a").worth == 0
+    assert nobody_saw("a").worth is None
+
+
+def test_breaks_without_a_price_are_counted_and_leave_the_worth_to_the_others() -> None:
+    some = judge(snapshot(("BTC", "1.5"), ("X", "5"), ("Y", "1")), book(("BTC", "1"), ("X", "10"), ("Y", "1")))
+    assert (some.worth, some.breaks_unpriced) == (50_000, 1)
+    none = account("a", "1.5", valued=None)
+    assert (none.worth, none.breaks_unpriced) == (0, 1)
+    assert counts([some, none, nobody_saw("b")])["breaks_unpriced"] == 2
+
+
+def test_an_account_that_shows_nothing_is_no_break_without_a_price() -> None:
+    empty = judge(snapshot(), book(("BTC", "1")))
+    assert [line.kind for line in empty.breaks] == ["account_empty", "missing_at_venue"]
+    assert (empty.worth, empty.breaks_unpriced) == (100_000, 0)
 
 
 def test_the_report_of_a_run_has_exactly_the_documented_fields() -> None:
@@ -328,11 +350,16 @@ def test_the_report_of_a_run_has_exactly_the_documented_fields() -> None:
         "prices",
         "counts",
         "worth",
+        "worth_by_account",
         "venues",
         "failures",
         "accounts",
     ]
     assert document["worth"] == {"MINOR": "0", "MAJOR": "0", "CRITICAL": "50000"}
+    assert document["worth_by_account"] == {
+        "b": {"worth": "50000", "breaks_unpriced": 0},
+        "d": {"worth": None, "breaks_unpriced": 0},
+    }
     assert document["compared_at"] == "2026-11-22T12:00:20.000Z"
     assert document["failures"] == [
         {"account_id": "d", "error": "VenueUnavailable", "message": "account d at coinbase: 503"}

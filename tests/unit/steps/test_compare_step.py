@@ -25,6 +25,7 @@ from trueup.store.prices import PriceSets
 from trueup.store.rows import Condition, Row
 from trueup.store.runs import Manifest, Runs
 from trueup.store.tracks import TrackRows
+from trueup.venues.aliases import assets_version
 from trueup.venues.registry import VENUES
 
 RUN_ID = "20261122T120000Z"
@@ -220,6 +221,31 @@ def test_the_end_of_a_run_is_written_down_with_its_seal(busy: Desk) -> None:
     assert found["counts"]["accounts_unverified"] == 1
     assert found["report_sha256"] == digest(busy.report())
     assert sorted(found["alerts"]) == sorted(alert.alert_id for alert in busy.mailbox.sent)
+
+
+def test_a_book_that_uses_the_venues_own_name_agrees_and_the_evidence_keeps_its_word(desk: Desk) -> None:
+    desk.plan(cb_main="coinbase")
+    desk.observe(snapshot(holding("CELO", "5", venue_asset="CGLD"), ("BTC", "1")), book(("CGLD", "5"), ("BTC", "1")))
+    assert desk.judge()["status"] == "OK"
+    assert [line["asset"] for line in desk.reports()["cb-main"]["lines"]] == ["BTC", "CELO"]
+    evidence = desk.objects.get(keys.observation_object(RUN_ID, "cb-main"))
+    assert [held["asset"] for held in evidence["book"]["holdings"]] == ["CGLD", "BTC"]
+    assert desk.reports()["cb-main"]["evidence_sha256"] == digest(evidence)
+
+
+def test_a_name_nobody_knows_is_compared_and_flagged_in_the_report(desk: Desk) -> None:
+    desk.plan(cb_main="coinbase")
+    desk.observe(snapshot(holding("NEWCOIN", "5", unmapped=True)), book(("NEWCOIN", "5"), ("BTCC", "1")))
+    desk.judge()
+    assert [(line["asset"], line["outcome"], line["unmapped"]) for line in desk.reports()["cb-main"]["lines"]] == [
+        ("BTCC", "break", True),
+        ("NEWCOIN", "exact", True),
+    ]
+
+
+def test_a_report_says_by_which_tables_names_were_read(busy: Desk) -> None:
+    busy.judge()
+    assert busy.report()["assets_version"] == assets_version()
 
 
 def test_a_run_nobody_could_verify_ends_failed(desk: Desk) -> None:

@@ -25,6 +25,7 @@ from trueup.steps.fetch import FetchRequest, FetchStep, read_request
 from trueup.store import keys
 from trueup.store.accounts import Accounts
 from trueup.store.memory import MemoryObjects, MemoryRows
+from trueup.venues.aliases import assets_version
 from trueup.venues.reading import Reading
 from trueup.venues.registry import VENUES
 
@@ -103,6 +104,7 @@ def test_evidence_holds_the_venues_own_answers_and_when_we_looked(desk: Desk) ->
     assert evidence["answers"] == [{"path": "/accounts", "status": 200, "body": "{}"}]
     assert (evidence["started_at"], evidence["finished_at"]) == ("2026-11-22T12:00:00.000Z", "2026-11-22T12:00:01.000Z")
     assert (evidence["run_id"], evidence["account_id"]) == (RUN_ID, "cb-main")
+    assert evidence["assets_version"] == assets_version()
 
 
 def test_the_account_and_its_key_reach_the_adapter_and_the_key_goes_nowhere_else(desk: Desk) -> None:

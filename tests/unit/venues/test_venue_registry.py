@@ -10,7 +10,7 @@ import pytest
 
 from trueup.domain.models import Account
 from trueup.errors import ConfigInvalid
-from trueup.venues.aliases import canonical, forms
+from trueup.venues.aliases import canonical, tables
 from trueup.venues.registry import VENUES, asked_wallets, check_account, entry, load, open_http
 
 SHARED = Path(__file__).parents[3] / "shared"
@@ -23,6 +23,7 @@ def test_every_venue_has_an_adapter_an_https_address_and_a_table_of_names(name: 
     assert load(name) is load(name)
     assert entry(name).base_url.startswith("https://")
     assert canonical(name, "BTC") == ("BTC", False)
+    assert name in tables()
 
 
 def test_a_venue_that_does_not_exist_is_named_with_those_that_do() -> None:
@@ -79,15 +80,6 @@ def test_an_account_is_read_at_its_own_address_or_its_venues() -> None:
     assert host(Account("a", "dydx", base_url="http://127.0.0.1:7000")) == "127.0.0.1:7000"
 
 
-def test_names_are_looked_up_whole_and_never_guessed() -> None:
-    assert canonical("coinbase", "CGLD") == ("CELO", False)
-    assert forms("coinbase")["CGLD"] == "CELO"
-    assert canonical("dydx", "CGLD") == ("CGLD", True)
-    assert canonical("coinbase", "LDO") == ("LDO", False)
-    assert canonical("coinbase", "LDBTC") == ("LDBTC", True)
-    assert canonical("coinbase", "btc") == ("btc", True)
-
-
 @pytest.mark.parametrize(
     ("account", "asked"),
     [
@@ -101,8 +93,3 @@ def test_an_account_asks_for_the_wallets_it_names_and_for_those_of_its_subaccoun
     account: Account, asked: tuple[str, ...] | None
 ) -> None:
     assert asked_wallets(account) == asked
-
-
-@pytest.mark.parametrize("venue", ["dydx", "mtgox", "canonical", "../assets/coinbase"])
-def test_a_venue_without_names_of_its_own_or_without_a_table_has_no_other_forms(venue: str) -> None:
-    assert forms(venue) == {}
