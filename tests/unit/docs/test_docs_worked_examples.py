@@ -16,10 +16,12 @@ from trueup.domain.amounts import plain
 from trueup.domain.compare import unverified
 from trueup.domain.correlate import Known, correlate, held_at_breaks
 from trueup.domain.models import Holding, Observation, Pending, PriceSet
+from trueup.domain.names import under_our_names
 from trueup.domain.policy import default_policy, read_policy
 from trueup.domain.reasons import REASONS, Reason
 from trueup.domain.report import AccountReport, Line
-from trueup.venues.aliases import forms
+from trueup.venues.aliases import canonical_together, forms
+from trueup.venues.aliases import names as names_at
 
 PAGE = (ROOT / "docs" / "comparing.md").read_text()
 Row = Mapping[str, str]
@@ -80,7 +82,7 @@ def names(references: Iterable[str]) -> str:
 # -- the rules, one by one -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("table", tables(1), ids=["wallets", "an empty account"])
+@pytest.mark.parametrize("table", tables(1)[:2], ids=["wallets", "an empty account"])
 def test_1_what_is_compared(table: list[Row]) -> None:
     read = {row["wallet"]: None if row["read"] == "whole" else REASONS[row["read"]] for row in table if row["wallet"]}
     covered = tuple({row["wallet"]: None for row in table if row["covered"] == "yes"})
@@ -90,6 +92,22 @@ def test_1_what_is_compared(table: list[Row]) -> None:
     report = judge(snapshot(*venue, wallets=read), book(*believed, wallets=covered))
     found = {(line.wallet or "", line.asset or "(whole account)"): said_of(line) for line in report.lines}
     assert found == {(row["wallet"], row["asset"]): row["what"] for row in table}
+
+
+@each(1, 2)
+def test_1_names_of_assets(row: Row) -> None:
+    listed, believed = (
+        dict(item.split() for item in row[side].split(", ")) for side in ("listed at the venue", "listed in the book")
+    )
+    assets = canonical_together("coinbase", listed)
+    seen = snapshot(
+        *(holding(assets[name].name, total, unmapped=assets[name].unmapped) for name, total in listed.items())
+    )
+    ours = book(*believed.items())
+    read = under_our_names(Observation(seen, ours, ours), names_at("coinbase"))
+    report = judge(read.snapshot, read.book, read.book_after)
+    found = [f"{line.asset} {said_of(line)}{', unknown name' if line.unmapped else ''}" for line in report.lines]
+    assert ", ".join(found) == row["what"]
 
 
 @each(2)
@@ -178,6 +196,20 @@ def test_7_severity(row: Row) -> None:
     line = line_of(judge(held(row["venue"]), held(row["book"]), valued=valued(row["price"])), "BTC")
     assert line.severity is not None
     assert line.severity.name == row["severity"]
+
+
+def test_7_worth() -> None:
+    *table, together = tables(7)[1]
+    quotes = {row["asset"]: row["price"] for row in table if row["price"] != "no price"}
+    report = judge(
+        snapshot(*((row["asset"], row["venue"]) for row in table)),
+        book(*((row["asset"], row["book"]) for row in table)),
+        valued=prices(quotes),
+    )
+    worths = [line_of(report, row["asset"]).worth for row in table]
+    assert ["no price" if worth is None else plain(worth) for worth in worths] == [row["worth"] for row in table]
+    assert report.worth is not None
+    assert f"{plain(report.worth)} and {report.breaks_unpriced} without a price" == together["worth"]
 
 
 @each(8)
@@ -270,7 +302,9 @@ def observation(table: Sequence[Row]) -> Observation:
 
     account = table[0]["account"]
     before, after = (book(*side(name), account_id=account) for name in ("book", "book after"))
-    return Observation(snapshot(*side("venue"), account_id=account), before, after)
+    return under_our_names(
+        Observation(snapshot(*side("venue"), account_id=account), before, after), names_at("coinbase")
+    )
 
 
 def cause_of(line: Line) -> str:
