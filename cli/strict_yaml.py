@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from trueup.domain.amounts import shorten
+from trueup.domain.nesting import MAX_DEPTH, TOO_DEEP
 from trueup.domain.reading import Malformed
 
 _WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})", re.ASCII)
@@ -26,11 +27,18 @@ _TEXT_TAG = f"{_STANDARD_TAG}str"
 class _Loader(yaml.SafeLoader):
     """Composes nodes only; what a plain scalar means is decided here."""
 
+    depth = 0
+
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]  # not in the stubs
             raise yaml.MarkedYAMLError(problem="aliases (*name) are not allowed here", problem_mark=mark)
-        return super().compose_node(parent, index)
+        if self.depth > MAX_DEPTH:
+            raise RecursionError
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
 
 _Loader.yaml_implicit_resolvers = {}
@@ -51,7 +59,7 @@ def parse_yaml(content: bytes, place: str) -> Any:
     except yaml.YAMLError as error:
         raise Malformed(place, f"is not YAML: {str(error).splitlines()[0]}") from None
     except RecursionError:
-        raise Malformed(place, "is nested too deeply") from None
+        raise Malformed(place, TOO_DEEP) from None
     if document is None:
         raise Malformed(place, "is empty")
     return document

@@ -83,5 +83,8 @@ def describe(value: object) -> str:
 
 
 def shorten(text: str) -> str:
-    """Quote a user's text for an error line, cut so that a line stays a line."""
-    return repr(text if len(text) <= 40 else text[:37] + "...")
+    """Quote a user's text for an error line, cut so that a line stays a line, and in ASCII.
+
+    Which other characters can be printed is another answer in every version of Python.
+    """
+    return ascii(text if len(text) <= 40 else text[:37] + "...")

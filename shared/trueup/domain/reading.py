@@ -5,10 +5,11 @@ import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, NoReturn
 
 from .amounts import MAX_DIGITS, NotAnAmount, describe, parse_amount, shorten
+from .nesting import TOO_DEEP, nests_too_deep, text_nests_too_deep, what_is_wrong
 
 MAX_ITEMS = 2_000_000
 MAX_TEXT = 512
@@ -18,6 +19,7 @@ _NEVER = r"\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
 _NAME = re.compile(rf"[^\s{_NEVER}]([^{_NEVER}]*[^\s{_NEVER}])?")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_LONG_EXPONENT = re.compile(r"[eE][+-]?\d{5}", re.ASCII)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
@@ -36,22 +38,23 @@ def parse_json(text: str | bytes, place: str) -> Any:
     What is returned can be written again. Raises Malformed naming `place`.
     """
     try:
-        if isinstance(text, bytes):
-            text = text.decode("utf-8")
-        return _parse(text)
+        said = text.decode("utf-8") if isinstance(text, bytes) else text
     except UnicodeDecodeError as error:
         raise Malformed(place, f"is not UTF-8 text (byte {error.start})") from None
+    try:
+        return _parse(said)
     except UnicodeEncodeError:
         raise Malformed(place, "holds half a character (a lone surrogate)") from None
     except json.JSONDecodeError as error:
-        raise Malformed(place, f"is not JSON: {error.msg} (line {error.lineno}, column {error.colno})") from None
+        raise Malformed(place, what_is_wrong(error)) from None
     except RecursionError:
-        raise Malformed(place, "is nested too deeply") from None
+        raise Malformed(place, TOO_DEEP) from None
     except _Refused as error:
-        raise Malformed(place, str(error)) from None
-    except (ValueError, InvalidOperation):
-        # What is left: Python refuses an integer of thousands of digits, and Decimal an exponent of twenty.
-        raise Malformed(place, "holds a number with too many digits") from None
+        raise Malformed(place, TOO_DEEP if text_nests_too_deep(said) else str(error)) from None
+    except ValueError:
+        # What is left: an exponent of ours, and Python refuses an integer of thousands of digits.
+        too_long = "holds a number with too many digits"
+        raise Malformed(place, TOO_DEEP if text_nests_too_deep(said) else too_long) from None
 
 
 class _Refused(Exception):
@@ -59,11 +62,20 @@ class _Refused(Exception):
 
 
 def _parse(text: str) -> Any:
-    parsed = json.loads(text, object_pairs_hook=_no_repeated_keys, parse_float=Decimal, parse_constant=_no_constant)
+    parsed = json.loads(text, object_pairs_hook=_no_repeated_keys, parse_float=_number, parse_constant=_no_constant)
+    if nests_too_deep(parsed):
+        raise _Refused(TOO_DEEP)
     if _ESCAPED_SURROGATE.search(text) or _SURROGATE.search(text):
         # Either two halves that make one character, or one alone, which has no bytes in UTF-8.
         json.dumps(parsed, ensure_ascii=False, default=str).encode()
     return parsed
+
+
+def _number(text: str) -> Decimal:
+    # How far an exponent may go is another limit on every platform.
+    if _LONG_EXPONENT.search(text):
+        raise ValueError
+    return Decimal(text)
 
 
 def _no_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -231,6 +243,8 @@ def read_time(value: object, place: str) -> datetime:
     """Read an RFC 3339 time; digits beyond microseconds are dropped."""
     if not isinstance(value, str) or not _TIME.fullmatch(value):
         raise Malformed(place, 'must be a time such as "2026-11-22T12:00:00Z"')
+    if value[11:13] == "24":  # which Python 3.14 takes for the beginning of the next day
+        raise Malformed(place, "is not a time that exists")
     whole, _, rest = value.partition(".")
     if rest:
         fraction, offset = re.match(r"(\d+)(.*)", rest).groups()  # type: ignore[union-attr]  # _TIME matched

@@ -69,6 +69,61 @@ def test_a_document_that_is_not_strict_json_is_refused_in_one_line(text: str | b
     assert refusal(parse_json, text, "book").startswith(f"book: {problem}")
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"a": 1,}', "is not JSON: a comma before the end (line 1, column 8)"),
+        ("[1,]", "is not JSON: a comma before the end (line 1, column 3)"),
+        ("[1,\n  [2 ,\n\t]]", "is not JSON: a comma before the end (line 2, column 6)"),
+        ("[,]", "is not JSON: Expecting value (line 1, column 2)"),
+        ("[1,,]", "is not JSON: Expecting value (line 1, column 4)"),
+        ('{"a":}', "is not JSON: Expecting value (line 1, column 6)"),
+        ("{,}", "is not JSON: Expecting property name enclosed in double quotes (line 1, column 2)"),
+        ('{"a": 1,', "is not JSON: Expecting property name enclosed in double quotes (line 1, column 9)"),
+        ('["a,"\n"]"]', "is not JSON: Expecting ',' delimiter (line 2, column 1)"),
+    ],
+)
+def test_what_is_wrong_and_where_is_said_alike_by_every_python(text: str, said: str) -> None:
+    assert refusal(parse_json, text, "book") == f"book: {said}"
+
+
+def nested(depth: int, inside: str = "", outer: str = "[") -> str:
+    opening, closing = {"[": ("[", "]"), "{": ('{"a":', "}")}[outer]
+    return opening * depth + (inside or ("1" if outer == "{" else "")) + closing * depth
+
+
+@pytest.mark.parametrize("outer", ["[", "{"])
+def test_a_document_may_nest_sixty_four_deep_and_no_deeper(outer: str) -> None:
+    assert parse_json(nested(64, outer=outer), "x")
+    assert refusal(parse_json, nested(65, outer=outer), "x") == "x: is nested too deeply"
+    assert refusal(parse_json, nested(1500, outer=outer), "x") == "x: is nested too deeply"
+
+
+@pytest.mark.parametrize("inside", ["nul", '{"a": 1, "a": 2}', "NaN", "9" * 5000, '"\\ud800"', "1e12345", "1,"])
+def test_what_nests_too_deep_is_said_to_whatever_else_is_wrong_with_it(inside: str) -> None:
+    # One version stops at the nesting and another one at the fault inside it.
+    for depth in (65, 1500):
+        assert refusal(parse_json, nested(depth, inside), "x") == "x: is nested too deeply"
+    assert "nested" not in refusal(parse_json, nested(63, inside), "x")
+
+
+def test_brackets_in_a_text_do_not_nest() -> None:
+    assert parse_json('["' + "[" * 100 + '", "\\"["]', "x") == ["[" * 100, '"[']
+    assert refusal(parse_json, '["' + "[{" * 100 + '", nul', "x").startswith("x: is not JSON: Expecting value")
+
+
+def test_a_number_with_an_exponent_that_some_platforms_cannot_hold_is_refused_by_all() -> None:
+    assert parse_json("1.5e9999", "x") == Decimal("1.5e9999")
+    assert refusal(parse_json, "1.5e-10000", "x") == "x: holds a number with too many digits"
+
+
+def test_a_name_is_quoted_in_characters_that_every_version_can_print() -> None:
+    # One that Unicode has since 2022: Python 3.11 does not know it.
+    assert refusal(parse_json, '{"\U0001fae8": 1, "\U0001fae8": 2}', "x") == (
+        r"x: repeats the key '\U0001fae8' in one object"
+    )
+
+
 def test_a_repeated_key_is_refused_without_printing_all_of_it() -> None:
     key = "k\\n" * 500
     assert len(refusal(parse_json, f'{{"{key}": 1, "{key}": 2}}', "book")) < 120
@@ -205,6 +260,7 @@ def test_an_optional_list_that_is_absent_or_null_is_empty() -> None:
         ("time", "2026-11-22T12:00:60Z", "is not a time that exists"),
         ("time", "2026-11-22T12:00:00+99:00", "is not a time that exists"),
         ("time", "0000-11-22T12:00:00Z", "is not a time that exists"),
+        ("time", "2026-11-22T24:00:00Z", "is not a time that exists"),
         ("time", "0001-01-01T00:00:00+05:00", "is not a time that exists"),
         ("time", "9999-12-31T23:59:59-05:00", "is not a time that exists"),
     ],
