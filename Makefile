@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down sam-local sam-local-open test test-slow test-all agreement soak check lint types format template audit build lock clean bench bench-imports bench-cycle cost
+.PHONY: help run up down sam-local sam-local-open test test-slow test-all agreement versions soak check lint types format template audit build lock clean bench bench-imports bench-cycle cost
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ test-all: test test-slow ## all tests
 
 agreement: .venv/dev ## the rules against their naive twin on COUNT observations (default 3000), from SEED (default 1)
 	@$(BIN)/python -m tests.twin $(or $(COUNT),3000) --seed $(or $(SEED),1)
+
+versions: .venv/dev ## the same corpus on every Python from 3.11 on that is here, and on 32-bit WebAssembly in node
+	@$(BIN)/python -m tests.versions
 
 soak: .venv/dev ## RUNS runs (default 400) while venues and AWS fail at random, judged against the truth, from SEED
 	@$(BIN)/python -m tests.soak --runs $(or $(RUNS),400) $(if $(SEED),--seed $(SEED))
@@ -84,7 +87,7 @@ lock: .venv/dev ## pin the newest versions the .in files allow, with hashes
 	@scripts/lock.sh
 
 clean: ## remove everything that was made here
-	rm -rf .venv .venv-sam .venv-checkov .venv-bench .aws-sam .trueup .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv .venv-sam .venv-checkov .venv-bench .pyodide .aws-sam .trueup .mypy_cache .ruff_cache .hypothesis *.egg-info
 
 .venv/app: requirements/pip.txt requirements/app.txt pyproject.toml
 	@scripts/environment.sh .venv requirements/app.txt install-project

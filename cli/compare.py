@@ -1,5 +1,6 @@
 """`trueup compare`: the domain core on files, no cloud."""
 
+import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,7 +94,8 @@ def compare_files(
 def _compare_batch(folder: Path, as_of: str | None) -> int:
     """Print one report a line, in the order of the subfolders' names; return the exit code over all."""
     try:
-        cases = sorted(child for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
+        children = (child for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
+        cases = sorted(children, key=_name_of)
     except OSError as error:
         raise BadInput(f"--batch: {folder}: cannot be read as a folder ({error.strerror})") from None
     if not cases:
@@ -228,7 +230,7 @@ class _Reader:
             found = None if path is None or _is_csv(path) else _stated_account_id(path)
             if found is not None:
                 return found
-        return self.case.snapshot.absolute().parent.name
+        return _name_of(self.case.snapshot.absolute().parent)
 
 
 def _compare(
@@ -267,6 +269,11 @@ def _stated_account_id(path: Path) -> str | None:
         return None
     stated = document.get("account_id") if isinstance(document, dict) else None
     return stated if isinstance(stated, str) and SLUG.fullmatch(stated) else None
+
+
+def _name_of(folder: Path) -> str:
+    """Name a folder alike in every locale: its bytes, as UTF-8."""
+    return os.fsencode(folder.name).decode("utf-8", "backslashreplace")
 
 
 def _is_csv(path: Path | None) -> bool:
