@@ -8,7 +8,7 @@ const installed = createRequire(join(process.cwd(), "package.json")).resolve(`${
 const { loadPyodide } = await import(pathToFileURL(join(installed, "..", "pyodide.mjs")));
 const python = await loadPyodide({ stdout: (line) => process.stdout.write(`${line}\n`) });
 python.mountNodeFS("/trueup", folder);
-python.runPython(`
+const corpus = `
 import platform, sys
 
 sys.dont_write_bytecode = True
@@ -17,4 +17,11 @@ from tests.versions.corpus import digests, written
 
 print(f"python {platform.python_version()} on {sys.platform}, {sys.maxsize.bit_length() + 1} bits")
 print(written(digests()), end="")
-`);
+`;
+try {
+  python.runPython(corpus);
+} catch (error) {
+  // Left alone, node would print the whole of Pyodide with it.
+  process.stderr.write(`${error.message}\n`);
+  process.exit(1);
+}
