@@ -7,6 +7,7 @@ Every `*_document` writes the same format back. The formats are described in doc
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
+from sys import intern
 from typing import Any
 
 from .amounts import describe, plain, shorten
@@ -225,8 +226,9 @@ def _wallet_state(state: object, place: str) -> Reason | None:
 def _holding(record: Record, *, at_venue: bool) -> Holding:
     """Read a holding; only a venue's side has names of the venue's own."""
     holding = Holding(
-        wallet=record.text("wallet"),
-        asset=record.text("asset"),
+        # The same few names stand in every holding of every side: one copy of each is enough.
+        wallet=intern(record.text("wallet")),
+        asset=intern(record.text("asset")),
         total=record.amount("total"),
         available=record.optional_amount("available"),
         held=record.optional_amount("held"),

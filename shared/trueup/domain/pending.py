@@ -80,8 +80,9 @@ def explain(
         for item in used:
             left += item.to_difference
             whole += item.to_book
-        worth = None if price is None else abs(left) * price
-        return None if within(left, whole, worth, tolerance) is None else abs(left)
+        size = abs(left)
+        worth = None if price is None else size * price
+        return None if within(size, whole, worth, tolerance) is None else size
 
     everything = flying.one_sided
     if not everything:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, localcontext
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from .amounts import EXACT, ZERO, plain
 from .reading import digest, format_time
@@ -56,8 +56,7 @@ class News(StrEnum):
     """No break: what is in flight explains it, and it is worth so much that people hear of it all the same."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """The rule that let a difference pass, and where it came from."""
 
     field: str

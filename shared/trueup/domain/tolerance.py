@@ -6,12 +6,11 @@ from .policy import Tolerance
 from .report import Rule
 
 
-def within(difference: Decimal, book: Decimal, worth: Decimal | None, tolerance: Tolerance) -> Rule | None:
-    """Return the first rule that lets the difference pass; None when it is beyond tolerance.
+def within(size: Decimal, book: Decimal, worth: Decimal | None, tolerance: Tolerance) -> Rule | None:
+    """Return the first rule that lets a difference of this size pass; None when it is beyond tolerance.
 
     `worth` is gross in the base currency, None when the asset has no price. A limit reached exactly is within.
     """
-    size = abs(difference)
     quantity = tolerance.quantity
     if size <= quantity.value:
         return Rule("quantity", quantity.value, quantity.origin)

@@ -1,11 +1,15 @@
 """What a difference is worth: which prices serve, which of them applies, and a share rounded only for showing."""
 
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_05UP, ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 
 from .models import PriceSet
 
 QUOTES = ("USDT", "USDC", "USD", "EUR")
+
+_SIX_PLACES = Decimal("0.000001")
+_LONG = Context(prec=160, rounding=ROUND_05UP, traps=[InvalidOperation])
+"""A share has at most 90 digits before the point: the longest amounts, by the smallest there is."""
 
 
 def unusable(prices: PriceSet, base: str, at: datetime, max_age_seconds: int) -> str | None:
@@ -26,6 +30,8 @@ def price_asset_of(asset: str) -> str:
     A plain asset is its own. An instrument names it: `BTC-USD` is BTC; a hedge leg `BTCUSDT:LONG` is BTC. Only a
     dash or a leg marks an instrument, because a name is never cut on looks alone.
     """
+    if "-" not in asset and ":" not in asset:
+        return asset
     instrument, leg, _ = asset.partition(":")
     base, dash, _ = instrument.partition("-")
     if dash and base:
@@ -40,12 +46,8 @@ def price_asset_of(asset: str) -> str:
 def share(size: Decimal, whole: Decimal) -> Decimal | None:
     """Divide for showing, rounded half-even to six places; None when there is nothing to divide by.
 
-    Rounded from the exact quotient and remainder, so that a second rounding cannot tip the last digit.
+    The quotient is cut off far behind the sixth place, in such a way that the second rounding cannot be tipped by it.
     """
     if whole == 0:
         return None
-    quotient, remainder = divmod(size.scaleb(6), whole)
-    twice = remainder * 2
-    if twice > whole or (twice == whole and quotient % 2 == 1):
-        quotient += 1
-    return quotient.scaleb(-6)
+    return _LONG.divide(size, whole).quantize(_SIX_PLACES, ROUND_HALF_EVEN, _LONG)

@@ -1,5 +1,6 @@
 """Rules 1, 2, 8 and 11: which keys are compared, against which reading of the book, and what may be concluded."""
 
+import gc
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -21,7 +22,7 @@ from tests.unit.money_kit import (
     snapshot,
     the_line,
 )
-from trueup.domain.compare import unverified
+from trueup.domain.compare import compare, unverified
 from trueup.domain.models import Pending
 from trueup.domain.policy import default_policy
 from trueup.domain.reasons import Reason, Severity
@@ -519,3 +520,17 @@ def test_hedge_legs_are_compared_apart_and_never_netted() -> None:
     report = judge([("BTCUSDT:LONG", "2"), ("BTCUSDT:SHORT", "-2")], [("BTCUSDT:LONG", "1"), ("BTCUSDT:SHORT", "-1")])
     assert [(line.asset, line.difference) for line in report.lines] == [("BTCUSDT:LONG", 1), ("BTCUSDT:SHORT", -1)]
     assert report.status == "CRITICAL"
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_comparing_leaves_the_garbage_collector_as_it_was(enabled: bool) -> None:
+    was = gc.isenabled()
+    (gc.enable if enabled else gc.disable)()
+    try:
+        judge([("BTC", "1")], [("BTC", "1")])
+        assert gc.isenabled() is enabled
+        with pytest.raises(AttributeError):
+            compare(None, default_policy(), None)  # type: ignore[arg-type]
+        assert gc.isenabled() is enabled
+    finally:
+        (gc.enable if was else gc.disable)()

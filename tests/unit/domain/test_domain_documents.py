@@ -533,3 +533,14 @@ def test_evidence_nested_too_deeply_to_be_written_is_refused() -> None:
         read_observation({"answers": nest})
     while nest:  # taken apart by hand: Python would do it recursively
         nest = nest[0]
+
+
+def test_a_name_that_stands_in_many_holdings_is_kept_once() -> None:
+    def read(version: str) -> Holding:
+        holding = {"wallet": "-".join(("perp", "7")), "asset": "".join(("B", "TC")), "total": "1"}
+        document = {"account_id": "a", "as_of": "2026-11-22T12:00:00Z", "version": version, "wallets": ["perp-7"]}
+        return read_book(document | {"holdings": [holding]}).holdings[0]
+
+    one, other = read("1"), read("2")
+    assert one.wallet is other.wallet
+    assert one.asset is other.asset
