@@ -1,20 +1,24 @@
-"""A simulated Coinbase: Advanced Trade v3 with CDP keys, and the public exchange rates.
+"""A simulated Coinbase: Advanced Trade v3 and API v2 with CDP keys, and the public exchange rates.
 
 After the vendor's documentation (Advanced Trade REST: List Accounts, Get API Key Permissions, Get Server
-Time; CDP API key authentication; Data API: Exchange Rates). Every private request must carry a token that
-`jwt_check` accepts. Where the vendor is silent the simulator is strict: a limit above 250, an unknown
-cursor or a body on GET is 400.
+Time; CDP API key authentication; Coinbase App: List Transactions; Data API: Exchange Rates). Every private
+request must carry a token that `jwt_check` accepts. Where the vendor is silent the simulator is strict: a limit
+above the maximum, an unknown cursor or a body on GET is 400.
 
 Its own control verbs::
 
     POST /_control/balances       {"key": "<key name>", "balances": {"BTC": {"available": "1.23", "hold": "0"}}}
     POST /_control/balances/add   the same; amounts are added, negative ones taken away
     POST /_control/prices         {"prices": {"BTC": "97000.5"}}                        (USD per unit)
+    POST /_control/transfers      {"key": "<key name>", "id": "w-1", "currency": "USDC", "amount": "-500",
+                                   "type": "send", "status": "pending"}   (signed; type and status optional)
+    POST /_control/transfers/settle  {"key": "<key name>", "id": "w-1", "status": "completed"}
 """
 
 from __future__ import annotations
 
 import datetime
+import re
 import time
 from dataclasses import replace
 from decimal import localcontext
@@ -23,6 +27,7 @@ from typing import TYPE_CHECKING
 from . import fields
 from .amounts import to_decimal, whole
 from .coinbase_portfolio import AccountRow, Portfolio
+from .coinbase_transactions import page_of
 from .faults import FIRST_CURSOR
 from .jwt_check import PublicKey, TokenCheck, TokenRefusedError, read_public_key
 from .limits import Allowance, FixedWindow
@@ -39,6 +44,7 @@ ACCOUNTS_PATH = "/api/v3/brokerage/accounts"
 PERMISSIONS_PATH = "/api/v3/brokerage/key_permissions"
 TIME_PATH = "/api/v3/brokerage/time"
 RATES_PATH = "/v2/exchange-rates"
+TRANSACTIONS_PATH = re.compile(r"/v2/accounts/(?P<account>[^/]+)/transactions")
 
 DEFAULT_PAGE = 49
 MAX_PAGE = 250
@@ -53,8 +59,9 @@ class CoinbaseSimulator(Simulator):
             venue.fail(name, faults.status(429), times=2)
             fetch_from(venue.url)
 
-    `prices` are USD per unit. Private requests are limited to `private_limit` a second and key, public ones
-    to `public_limit` a second and client address, as documented; None lifts a limit.
+    `prices` are USD per unit. Private requests are limited to `private_limit` a second and key, those of
+    API v2 to `hourly_limit` an hour and key, public ones to `public_limit` a second and client address, as
+    documented; None lifts a limit.
     """
 
     def __init__(
@@ -65,6 +72,7 @@ class CoinbaseSimulator(Simulator):
         recorded: Path | None = None,
         prices: Mapping[str, str] | None = None,
         private_limit: int | None = 30,
+        hourly_limit: int | None = 10_000,
         public_limit: int | None = 10,
     ) -> None:
         super().__init__(clock=clock, port=port, recorded=recorded)
@@ -72,6 +80,7 @@ class CoinbaseSimulator(Simulator):
         self._portfolios: dict[str, Portfolio] = {}
         self._tokens = TokenCheck()
         self._private = FixedWindow(private_limit, 1) if private_limit is not None else None
+        self._hourly = FixedWindow(hourly_limit, 3600) if hourly_limit is not None else None
         self._public = FixedWindow(public_limit, 1) if public_limit is not None else None
         self._rates = {"USD": "1.0"}
         self.set_prices(prices or {})
@@ -95,7 +104,7 @@ class CoinbaseSimulator(Simulator):
         with self.lock:
             if key_name in self._keys:
                 raise ValueError(f"key {key_name}: registered already")
-            portfolio = Portfolio(key_name, [*stated, *(rows or [])], self.lock)
+            portfolio = Portfolio(key_name, [*stated, *(rows or [])], self.lock, self.now)
             self._keys[key_name] = key
             self._portfolios[key_name] = portfolio
         return portfolio
@@ -143,7 +152,7 @@ class CoinbaseSimulator(Simulator):
         return Answer.of_json(document, status=status)
 
     def control_verbs(self) -> Mapping[str, Verb]:
-        """Balances, added balances, prices."""
+        """Balances, added balances, prices, transfers in flight and their end."""
 
         def set_balances(body: object) -> None:
             portfolio, balances = self._read_balances(body)
@@ -159,7 +168,31 @@ class CoinbaseSimulator(Simulator):
             record = fields.as_record(body, "", required=["prices"])
             self.set_prices(fields.as_amounts(record["prices"], "prices"))
 
-        return {"balances": set_balances, "balances/add": add_balances, "prices": set_prices}
+        def start_transfer(body: object) -> None:
+            record = fields.as_record(
+                body, "", required=["key", "id", "currency", "amount"], optional=["type", "status"]
+            )
+            self.portfolio(fields.as_text(record["key"], "key")).start_transfer(
+                fields.as_text(record["currency"], "currency"),
+                fields.as_amount(record["amount"], "amount"),
+                kind=fields.as_text(record.get("type", "send"), "type"),
+                status=fields.as_text(record.get("status", "pending"), "status"),
+                identity=fields.as_text(record["id"], "id"),
+            )
+
+        def settle(body: object) -> None:
+            record = fields.as_record(body, "", required=["key", "id"], optional=["status"])
+            self.portfolio(fields.as_text(record["key"], "key")).settle(
+                fields.as_text(record["id"], "id"), fields.as_text(record.get("status", "completed"), "status")
+            )
+
+        return {
+            "balances": set_balances,
+            "balances/add": add_balances,
+            "prices": set_prices,
+            "transfers": start_transfer,
+            "transfers/settle": settle,
+        }
 
     def _read_balances(self, body: object) -> tuple[Portfolio, dict[str, tuple[str, str]]]:
         record = fields.as_record(body, "", required=["key", "balances"])
@@ -178,7 +211,7 @@ class CoinbaseSimulator(Simulator):
             return Served(self._error(400, request), refusal="GET came with a body")
         if request.path in (TIME_PATH, RATES_PATH):
             return self._serve_public(request)
-        if request.path in (ACCOUNTS_PATH, PERMISSIONS_PATH):
+        if request.path in (ACCOUNTS_PATH, PERMISSIONS_PATH) or TRANSACTIONS_PATH.fullmatch(request.path):
             return self._serve_private(request)
         return Served(self._error(404, request), refusal="no such path")
 
@@ -204,15 +237,17 @@ class CoinbaseSimulator(Simulator):
             )
         except TokenRefusedError as refused:
             return Served(self._error(401, request), refusal=str(refused))
-        allowance = self._private.take(name, self.now()) if self._private else None
+        transactions = TRANSACTIONS_PATH.fullmatch(request.path)
+        window = self._hourly if transactions else self._private
+        allowance = window.take(name, self.now()) if window else None
         if allowance and not allowance.allowed:
             limited = self._limited(self._error(429, request), allowance)
             return Served(limited, caller=name, refusal="over the rate limit")
         portfolio = self._portfolios[name]
         reads_account = request.path == ACCOUNTS_PATH
-        if reads_account and not portfolio.can_view:
+        if (reads_account or transactions) and not portfolio.can_view:
             return Served(self._error(403, request), caller=name, refusal="the key may not view")
-        live = self._accounts if reads_account else self._permissions
+        live = self._transactions if transactions else self._accounts if reads_account else self._permissions
         answer = self._recorded_or(request, lambda: live(request, portfolio))
         return Served(self._limited(answer, allowance), caller=name, reads_account=reads_account)
 
@@ -234,6 +269,14 @@ class CoinbaseSimulator(Simulator):
             "size": len(rows),
         }
         return Answer.of_json(page)
+
+    def _transactions(self, request: Request, portfolio: Portfolio) -> Answer:
+        path = TRANSACTIONS_PATH.fullmatch(request.path)
+        account = path["account"] if path else ""
+        if account not in [row.uuid for row in portfolio.rows]:
+            return self._error(404, request)
+        page = page_of(portfolio.transactions, account, request.query)
+        return self._error(400, request) if page is None else Answer.of_json(page)
 
     def _permissions(self, _request: Request, portfolio: Portfolio) -> Answer:
         return Answer.of_json(

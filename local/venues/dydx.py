@@ -12,6 +12,8 @@ Its own control verbs::
     POST /_control/balances/add   the same; amounts are added
     POST /_control/prices         {"prices": {"BTC-USD": "97000"}}              (oracle prices, USD)
     POST /_control/height         {"frozen": true, "lag": 0}                    (both optional)
+    POST /_control/transfers      {"address": "dydx1...", "subaccount": 0, "kind": "TRANSFER_OUT", "size": "500",
+                                   "counterparty": "dydx1...", "counterparty_subaccount": 128}  (the last optional)
 """
 
 from __future__ import annotations
@@ -20,13 +22,13 @@ import copy
 import functools
 import re
 import time
-import uuid
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from . import fields
-from .amounts import plain, to_decimal, whole
+from .amounts import to_decimal, whole
 from .dydx_subaccount import Position, Subaccount, iso, shown_parent
+from .dydx_transfers import INTO, Transfers
 from .limits import Allowance, FixedWindow
 from .server import Answer, Request
 from .simulator import Served, Simulator
@@ -44,7 +46,6 @@ PARENTS = 128
 LAST_SUBACCOUNT = 128_000
 MAX_TRANSFERS = 1000
 
-_NAMESPACE = uuid.UUID("0d1f2b63-0f2e-4b0b-9f62-5b6a4d0f7a55")
 _ADDRESS_PATH = re.compile(
     r"/v4/addresses/(?P<address>[^/]+)(?:/(?P<kind>subaccountNumber|parentSubaccountNumber)/(?P<number>[^/]+))?"
 )
@@ -79,7 +80,7 @@ class DydxSimulator(Simulator):
         self._lag = 0
         self._window = FixedWindow(limit, _WINDOW_SECONDS) if limit is not None else None
         self._subaccounts: dict[str, dict[int, Subaccount]] = {}
-        self._transfers: list[dict[str, object]] = []
+        self._transfers = Transfers()
         self._opened: dict[tuple[str, int], tuple[dict[str, Decimal], dict[str, Position]]] = {}
         self._oracle: dict[str, Decimal] = {}
         self.set_oracle_prices(oracle_prices or {})
@@ -122,37 +123,58 @@ class DydxSimulator(Simulator):
         self,
         address: str,
         number: int,
-        kind: Literal["DEPOSIT", "WITHDRAWAL", "TRANSFER_IN", "TRANSFER_OUT"],
+        kind: str,
         size: str,
         *,
         counterparty: str,
         counterparty_number: int | None = None,
         symbol: str = "USDC",
-    ) -> None:
-        """Write a transfer into the history of a subaccount; balances are moved separately.
+        transaction_hash: str | None = None,
+    ) -> str:
+        """Write a transfer into the history of a subaccount; balances are moved separately. Returns its hash.
 
-        `counterparty_number` None is a wallet, not a subaccount (deposits and withdrawals).
+        `kind` is as seen from this subaccount. `counterparty_number` None is a wallet, not a subaccount (deposits
+        and withdrawals). Raises ValueError for a kind that does not fit.
         """
         with self.lock:
-            own: dict[str, object] = {"address": address, "subaccountNumber": number}
-            other: dict[str, object] = {"address": counterparty}
-            if counterparty_number is not None:
-                other["subaccountNumber"] = counterparty_number
-            incoming = kind in ("DEPOSIT", "TRANSFER_IN")
-            identity = uuid.uuid5(_NAMESPACE, f"transfer {len(self._transfers)} {address} {number}")
-            self._transfers.append(
-                {
-                    "id": str(identity),
-                    "sender": other if incoming else own,
-                    "recipient": own if incoming else other,
-                    "size": plain(to_decimal(size)),
-                    "createdAt": iso(self.now()),
-                    "createdAtHeight": str(self.height()),
-                    "symbol": symbol,
-                    "type": kind,
-                    "transactionHash": (identity.hex * 2).upper(),
-                }
+            named = self._transfers.record(
+                kind,
+                size,
+                symbol,
+                (address, number),
+                (counterparty, counterparty_number),
+                made=(iso(self.now()), self.height()),
+                transaction_hash=transaction_hash,
             )
+            for moved in (self._opened_at(address, number), self._opened_at(counterparty, counterparty_number)):
+                if moved is not None:
+                    moved.touch()
+        return named
+
+    def make_transfer(
+        self,
+        address: str,
+        number: int,
+        kind: str,
+        size: str,
+        *,
+        counterparty: str,
+        counterparty_number: int | None = None,
+    ) -> str:
+        """Transfer USDC: write it into the history, and move the balances of the subaccounts that were opened."""
+        with self.lock:
+            subaccount, other = self.subaccount(address, number), self._opened_at(counterparty, counterparty_number)
+            named = self.record_transfer(
+                address, number, kind, size, counterparty=counterparty, counterparty_number=counterparty_number
+            )
+            mine, theirs = (size, f"-{size}") if kind in INTO else (f"-{size}", size)
+            subaccount.add_to_asset("USDC", mine)
+            if other is not None:
+                other.add_to_asset("USDC", theirs)
+        return named
+
+    def _opened_at(self, address: str, number: int | None) -> Subaccount | None:
+        return None if number is None else self._subaccounts.get(address, {}).get(number)
 
     def set_oracle_prices(self, prices: Mapping[str, str]) -> None:
         """State oracle prices by market, USD per unit."""
@@ -205,7 +227,7 @@ class DydxSimulator(Simulator):
         return replace(answer, headers=_limit_headers(100, 0, resets_at))
 
     def control_verbs(self) -> Mapping[str, Verb]:
-        """Balances, added balances, oracle prices, the height."""
+        """Balances, added balances, oracle prices, the height, transfers."""
 
         def set_balances(body: object) -> None:
             subaccount, assets, positions = self._read_balances(body)
@@ -234,11 +256,30 @@ class DydxSimulator(Simulator):
             if frozen is not None:
                 (self.freeze_height if frozen else self.resume_height)()
 
+        def make_transfer(body: object) -> None:
+            names = ["address", "subaccount", "kind", "size", "counterparty"]
+            record = fields.as_record(body, "", required=names, optional=["counterparty_subaccount"])
+            address = fields.as_text(record["address"], "address")
+            number = fields.as_integer(record["subaccount"], "subaccount", minimum=0)
+            other = record.get("counterparty_subaccount")
+            self.subaccount(address, number)
+            self.make_transfer(
+                address,
+                number,
+                fields.as_text(record["kind"], "kind"),
+                fields.as_amount(record["size"], "size"),
+                counterparty=fields.as_text(record["counterparty"], "counterparty"),
+                counterparty_number=(
+                    None if other is None else fields.as_integer(other, "counterparty_subaccount", minimum=0)
+                ),
+            )
+
         return {
             "balances": set_balances,
             "balances/add": add_balances,
             "prices": set_prices,
             "height": set_height,
+            "transfers": make_transfer,
         }
 
     def _read_balances(self, body: object) -> tuple[Subaccount, dict[str, str], dict[str, str]]:
@@ -334,12 +375,7 @@ class DydxSimulator(Simulator):
             return _bad_parameter("createdBeforeOrAtHeight", message, "query")
         if number not in self._subaccounts.get(address, {}):
             return _not_found(f"No subaccount found with address {address} and subaccountNumber {number}")
-        own = {"address": address, "subaccountNumber": number}
-        rows = [
-            row
-            for row in reversed(self._transfers)
-            if own in (row["sender"], row["recipient"]) and int(str(row["createdAtHeight"])) <= before
-        ]
+        rows = self._transfers.of(address, number, before)
         return _cached(Answer.of_json({"transfers": rows[:limit]}))
 
     def _height(self) -> Answer:

@@ -58,13 +58,13 @@ class Subaccount:
         """State a signed amount (USDC; negative is borrowed)."""
         with self._venue.lock:
             self.assets[symbol] = to_decimal(amount)
-            self._touch()
+            self.touch()
 
     def add_to_asset(self, symbol: str, amount: str) -> None:
         """Move an asset by a signed amount, exactly."""
         with self._venue.lock:
             self.assets[symbol] = exact_sum(self.assets.get(symbol, Decimal(0)), to_decimal(amount))
-            self._touch()
+            self.touch()
 
     def set_position(self, market: str, size: str, entry_price: str | None = None) -> None:
         """State a signed position. Without an entry price it is opened at the oracle price.
@@ -82,7 +82,7 @@ class Subaccount:
                 created_at_height=self._venue.height(),
                 max_size=signed,
             )
-            self._touch()
+            self.touch()
 
     def add_to_position(self, market: str, size: str) -> None:
         """Move a position by a signed size, exactly; its entry price stays."""
@@ -93,9 +93,10 @@ class Subaccount:
             position = self.positions[market]
             position.size = exact_sum(position.size, to_decimal(size))
             position.max_size = max(position.max_size, position.size, key=abs)
-            self._touch()
+            self.touch()
 
-    def _touch(self) -> None:
+    def touch(self) -> None:
+        """Note that the latest block changed this subaccount."""
         self.updated_at_height = self._venue.height()
 
     def worth(self) -> tuple[Decimal, Decimal]:

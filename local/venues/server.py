@@ -221,7 +221,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _head(self, answer: Answer) -> bytes:
         phrase = http.client.responses.get(answer.status, "Unknown")
-        lines = [f"HTTP/1.1 {answer.status} {phrase}", f"Date: {self.date_time_string()}"]
+        lines = [f"HTTP/1.1 {answer.status} {phrase}"]
+        if not any(name == "Date" for name, _ in answer.headers):
+            lines.append(f"Date: {self.date_time_string()}")
         if answer.content_type:
             lines.append(f"Content-Type: {answer.content_type}")
         lines.append(f"Content-Length: {len(answer.body)}")

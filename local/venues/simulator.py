@@ -6,7 +6,8 @@ import abc
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Self
 
 from . import control
@@ -173,7 +174,7 @@ class Simulator(abc.ABC):
                     fault=fault.kind if fault is not None else None,
                 )
             )
-        return answer
+        return replace(answer, headers=(*answer.headers, ("Date", formatdate(now, usegmt=True))))
 
     def _recorded_or(self, request: Request, live: Callable[[], Answer]) -> Answer:
         """The recorded answer in recorded mode (404 where there is none), else the live one."""

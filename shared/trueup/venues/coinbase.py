@@ -1,4 +1,4 @@
-"""Coinbase, Advanced Trade v3 with a CDP key: the balances of the one portfolio the key was made for.
+"""Coinbase, Advanced Trade v3 with a CDP key: the balances of the one portfolio the key was made for, and transfers.
 
 Source: the vendor's Advanced Trade documentation (List Accounts, Get Server Time) and its SDK.
 
@@ -6,58 +6,38 @@ Source: the vendor's Advanced Trade documentation (List Accounts, Get Server Tim
 - Several rows may share a currency (a wallet, a vault, a staked balance). They are summed, whatever their type and
   whether or not they are active: what a row holds is held. All of it is the wallet `spot`.
 - A row is dropped only when everything in it is exactly zero; Coinbase lists every asset ever touched.
+- What is in flight comes from each row's transactions (`coinbase_transfers`).
 - CGLD is CELO's name here. Should both ever hold something, they are two holdings.
 - A key sees one portfolio. To cover a whole user, use one account (and key) for each portfolio.
 """
 
+import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from trueup.domain.amounts import EXACT, ZERO
 from trueup.domain.models import Account, Holding, Snapshot
 from trueup.domain.reading import Record
-from trueup.errors import (
-    ConfigInvalid,
-    TrueupError,
-    VenueAuthFailed,
-    VenueClockSkew,
-    VenueResponseInvalid,
-)
+from trueup.errors import ConfigInvalid, VenueResponseInvalid
 from trueup.venues.aliases import canonical_together
 from trueup.venues.coinbase_key import Key, KeyRefused, read_key
+from trueup.venues.coinbase_signed import Signed
+from trueup.venues.coinbase_transfers import Row, read_in_flight
 from trueup.venues.fields import take_amount
 from trueup.venues.http import Reply, VenueHttp
 from trueup.venues.protocol import Credential
-from trueup.venues.refusals import Dialect, Verdict
 
 VENUE = "coinbase"
 WALLET = "spot"
 ACCOUNTS_PATH = "/api/v3/brokerage/accounts"
 PERMISSIONS_PATH = "/api/v3/brokerage/key_permissions"
-TIME_PATH = "/api/v3/brokerage/time"
 PAGE = 250
 """The vendor's maximum; its default is 49."""
 MAX_PAGES = 400
 """100,000 rows. A portfolio has one row for each asset ever touched: some hundreds."""
-RESIGN_SECONDS = 1.0
-"""A clock wrong by this much may explain a refused token (it must not begin in the future): it is signed again."""
-SKEW_SECONDS = 30.0
-"""A clock wrong by this much is the reason given if the second token is refused too; below it, the key is."""
-
-
-def _classify(status: int, body: Any) -> Verdict | None:
-    words = str(body).lower() if isinstance(body, dict) else ""
-    if status in (400, 401) and "request timestamp expired" in words:
-        return VenueClockSkew, "Check the clock"
-    if status == 401:
-        return VenueAuthFailed, "Check the key: it may be wrong, deleted, or bound to other addresses than ours"
-    return None
-
-
-DIALECT = Dialect(classify=_classify)
+_UUID = re.compile(r"[0-9a-zA-Z-]{1,64}")
 
 
 class Coinbase:
@@ -83,29 +63,35 @@ class Coinbase:
 
     def excess_rights(self, account: Account, credential: Credential | None, http: VenueHttp) -> tuple[str, ...] | None:
         """Ask Coinbase what the key may do. Viewing is all that is needed."""
-        signed = _Signed(http, _key_of(account, credential), self._nonce)
+        signed = Signed(http, _key_of(account, credential), self._nonce)
         reply = signed.get(PERMISSIONS_PATH, {})
         with http.reading(PERMISSIONS_PATH):
             record = Record(reply.document, "the answer")
             return tuple(name for name in ("trade", "transfer") if record.boolean(f"can_{name}"))
 
     def observe(self, account: Account, credential: Credential | None, http: VenueHttp) -> Snapshot:
-        """Read every page of accounts. The venue's time is the Date of the first page: nothing read is older."""
+        """Read every page of accounts, then what is in flight in them.
+
+        The venue's time is the Date of the first page: nothing read is older.
+        """
         self.check(account)
-        signed = _Signed(http, _key_of(account, credential), self._nonce)
+        signed = Signed(http, _key_of(account, credential), self._nonce)
         sums = _Sums()
         venue_time: datetime | None = None
         for number, reply in enumerate(_pages(http, signed)):
             venue_time = reply.date if number == 0 else venue_time
             with http.reading(ACCOUNTS_PATH):
                 for place, item in Record(reply.document, "the answer").items("accounts"):
-                    sums.add(Record(item, place))
+                    sums.add(Record(item, place), reply.date)
+        observed_at = http.now()
+        pending = read_in_flight(http, signed, sums.rows, sums.asset_of)
         return Snapshot(
             account_id=account.account_id,
             venue=VENUE,
-            observed_at=http.now(),
+            observed_at=observed_at,
             wallets={WALLET: None},
             holdings=sums.holdings(),
+            pending=pending,
             venue_time=venue_time,
         )
 
@@ -119,7 +105,7 @@ def _key_of(account: Account, credential: Credential | None) -> Key:
         raise ConfigInvalid(f"account {account.account_id}: secret: {error}") from None
 
 
-def _pages(http: VenueHttp, signed: "_Signed") -> Iterator[Reply]:
+def _pages(http: VenueHttp, signed: Signed) -> Iterator[Reply]:
     """Follow the cursor to the end. A cursor that leads nowhere new is refused: stopping there could hide holdings."""
     query: dict[str, str | int] = {"limit": PAGE}
     seen: set[str] = set()
@@ -139,83 +125,34 @@ def _pages(http: VenueHttp, signed: "_Signed") -> Iterator[Reply]:
     raise VenueResponseInvalid(http.say(ACCOUNTS_PATH, f"goes on after {MAX_PAGES} pages"))
 
 
-class _Signed:
-    """Signs each request anew, and once corrects the time it signs with."""
-
-    def __init__(self, http: VenueHttp, key: Key, nonce: Callable[[], str]) -> None:
-        self._http = http
-        self._key = key
-        self._nonce = nonce
-        self._offset = 0.0
-        self._corrected = False
-
-    def get(self, path: str, query: Mapping[str, str | int]) -> Reply:
-        """Get one document. A refused token is signed once more if the venue's clock says that ours is wrong.
-
-        With a right clock nothing is tried again: repeats can lock a key. Raises VenueHttp's errors, and
-        VenueClockSkew when the token of a clock that was far off is refused even after the correction.
-        """
-        try:
-            return self._once(path, query)
-        except (VenueAuthFailed, VenueClockSkew):
-            if self._corrected or not self._correct():
-                raise
-        try:
-            return self._once(path, query)
-        except VenueAuthFailed as refused:
-            if abs(self._offset) < SKEW_SECONDS:
-                raise
-            raise VenueClockSkew(f"{refused}. Our clock is {-self._offset:+.0f} s off the venue's") from None
-
-    def _once(self, path: str, query: Mapping[str, str | int]) -> Reply:
-        return self._http.get(path, query, sign=lambda: self._headers(path), dialect=DIALECT)
-
-    def _headers(self, path: str) -> dict[str, str]:
-        token = self._key.token(
-            "GET",
-            self._http.host,
-            self._http.prefix + path,
-            now=int(self._http.now().timestamp() + self._offset),
-            nonce=self._nonce(),
-        )
-        return {"Authorization": f"Bearer {token}"}
-
-    def _correct(self) -> bool:
-        """Take the venue's clock. True if ours was wrong by enough to explain a refusal."""
-        self._corrected = True
-        before = self._http.now()
-        try:
-            document = self._http.get(TIME_PATH).document
-            after = self._http.now()
-            with self._http.reading(TIME_PATH):
-                millis = take_amount(Record(document, "the answer"), "epochMillis")
-        except TrueupError:
-            # The clock could not be asked; what stands is the refusal itself.
-            return False
-        ours = (before.timestamp() + after.timestamp()) / 2
-        self._offset = float(millis) / 1000 - ours
-        return abs(self._offset) >= RESIGN_SECONDS
-
-
 class _Sums:
     """Rows added up by currency, exactly."""
 
     def __init__(self) -> None:
+        self.rows: list[Row] = []
         self._found: dict[str, tuple[Decimal, Decimal]] = {}
         self._uuids: set[str] = set()
 
-    def add(self, record: Record) -> None:
+    def add(self, record: Record, read_at: datetime | None) -> None:
         uuid = record.text("uuid")
+        if not _UUID.fullmatch(uuid):
+            record.fail("uuid", "must be letters, digits and hyphens: it becomes part of a path")
         if uuid in self._uuids:
             record.fail("uuid", "is listed twice: an account would be counted twice")
         self._uuids.add(uuid)
         currency = record.text("currency")
         available = _money(record.record("available_balance"), currency)
         held = _money(record.record("hold"), currency)
-        if available == ZERO and held == ZERO:
+        empty = available == ZERO and held == ZERO
+        self.rows.append(Row(uuid, WALLET, currency, empty, record.optional_time("updated_at"), read_at))
+        if empty:
             return
         sum_available, sum_held = self._found.get(currency, (ZERO, ZERO))
         self._found[currency] = (EXACT.add(sum_available, available), EXACT.add(sum_held, held))
+
+    def asset_of(self, currency: str) -> str:
+        """Name the asset that something of this currency would be held as, beside what is held."""
+        return canonical_together(VENUE, {*self._found, currency})[currency].name
 
     def holdings(self) -> tuple[Holding, ...]:
         assets = canonical_together(VENUE, self._found)

@@ -6,13 +6,12 @@ server's source, which decides where the two differ.
 - Each subaccount is a wallet of its own: 0 to 127 are parents, a number above is an isolated child of `number % 128`
   and holds real collateral.
 - An asset's size is unsigned and its side gives the sign: negative USDC is a normal loan. A position's size is signed.
+- What was transferred shortly before is listed as pending (`dydx_transfers`).
 - Equity and free collateral move with every block and are not read.
 - Not visible here: undeposited bank balances, staked DYDX, vault shares.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from trueup.domain.amounts import ZERO, describe
 from trueup.domain.models import Account, Holding, Snapshot
@@ -30,48 +29,17 @@ from trueup.errors import (
 )
 from trueup.venues.aliases import canonical
 from trueup.venues.dydx_address import check_address
-from trueup.venues.fields import take_amount
+from trueup.venues.dydx_refusals import DIALECT, MAY_BE_UNKNOWN
+from trueup.venues.dydx_transfers import Subaccount, read_transfers
+from trueup.venues.fields import take_amount, take_block
 from trueup.venues.http import VenueHttp
 from trueup.venues.protocol import Credential
-from trueup.venues.refusals import Dialect, Verdict
 
 VENUE = "dydx"
 MAX_LAG_BLOCKS = 60
 """How far an answer may be behind the indexer's own height: about a minute, half of what makes a reading stale."""
 LAST_SUBACCOUNT = 128_000
 _OF_ONE_WALLET = (VenueAuthFailed, VenuePermissionDenied, VenueGeoBlocked, VenueMaintenance, VenueResponseInvalid)
-
-
-def _classify(status: int, body: Any) -> Verdict | None:
-    code = _first_error(body).get("code")
-    if status == 403 and code == "COMPLIANCE_BLOCKED":
-        return VenueGeoBlocked, "dYdX has blocked this address"
-    if status == 403 and code == "GEOBLOCKED":
-        return VenueGeoBlocked, "dYdX refuses the country we call from: deploy in a permitted region"
-    if status == 400:
-        return VenueResponseInvalid, "Check address and subaccounts"
-    return None
-
-
-def _never_funded(status: int, body: Any) -> bool:
-    # Any other 404 is a wrong base_url or a changed API, and must not read as an empty account.
-    message = _first_error(body).get("msg")
-    return status == 404 and isinstance(message, str) and message.startswith("No subaccount")
-
-
-def _first_error(body: Any) -> Mapping[str, Any]:
-    errors = body.get("errors") if isinstance(body, dict) else None
-    first = errors[0] if isinstance(errors, list) and errors else None
-    return first if isinstance(first, dict) else {}
-
-
-def _retry_after(value: str, now: datetime) -> float | None:
-    # This server copies its limiter's msBeforeNext into the header: milliseconds, whatever RFC 9110 says.
-    value = value.strip()
-    return int(value) / 1000 if value.isascii() and value.isdigit() and len(value) <= 9 else None
-
-
-DIALECT = Dialect(classify=_classify, absent=_never_funded, retry_after=_retry_after)
 
 
 class Dydx:
@@ -95,24 +63,28 @@ class Dydx:
         return ()
 
     def observe(self, account: Account, credential: Credential | None, http: VenueHttp) -> Snapshot:
-        """Read all subaccounts, or the chosen ones, then the indexer's height, whose time is the venue's time.
+        """Read all subaccounts, or the chosen ones, then the indexer's height, whose time is the venue's time, and last
+        what was transferred shortly before it.
 
         A chosen subaccount that is refused for good while another could be read is a failed wallet; whatever a retry
         may cure is raised.
         """
         self.check(account)
-        reading = _Reading(account, _read_address(account), _read_options(account), http)
+        address = _read_address(account)
+        reading = _Reading(account, address, _read_options(account), http)
         if account.subaccounts is None:
             reading.read_all()
         else:
             reading.read_chosen(account.subaccounts)
-        venue_time = reading.read_height()
+        height, venue_time = reading.read_height()
+        observed_at = http.now()
         return Snapshot(
             account_id=account.account_id,
             venue=VENUE,
-            observed_at=http.now(),
+            observed_at=observed_at,
             wallets=reading.wallets,
             holdings=tuple(reading.holdings),
+            pending=read_transfers(http, address, reading.subaccounts, height, venue_time),
             venue_time=venue_time,
         )
 
@@ -121,14 +93,14 @@ class _Reading:
     def __init__(self, account: Account, address: str, may_be_empty: bool, http: VenueHttp) -> None:
         self.wallets: dict[str, Reason | None] = {}
         self.holdings: list[Holding] = []
+        self.subaccounts: list[Subaccount] = []
         self._address = address
         self._may_be_empty = may_be_empty
         self._http = http
-        self._lowest_height: int | None = None
 
     def read_all(self) -> None:
         path = f"/v4/addresses/{self._address}"
-        document = self._http.get(path, dialect=DIALECT).document
+        document = self._http.get(path, dialect=MAY_BE_UNKNOWN).document
         if document is None:
             self._never_funded(path, 0)
             return
@@ -151,7 +123,7 @@ class _Reading:
 
     def _read_one(self, number: int) -> None:
         path = f"/v4/addresses/{self._address}/subaccountNumber/{number}"
-        document = self._http.get(path, dialect=DIALECT).document
+        document = self._http.get(path, dialect=MAY_BE_UNKNOWN).document
         if document is None:
             self._never_funded(path, number)
             return
@@ -188,24 +160,24 @@ class _Reading:
                 for market, at, item in record.entries("openPerpetualPositions")
             ),
         ]
-        height = _height(record, "latestProcessedBlockHeight")
-        self._lowest_height = height if self._lowest_height is None else min(height, self._lowest_height)
+        height, touched = take_block(record, "latestProcessedBlockHeight"), take_block(record, "updatedAtHeight")
         self.wallets[wallet] = None
         self.holdings += [holding for holding in holdings if holding is not None]
+        self.subaccounts.append(Subaccount(number, wallet, height, touched))
 
-    def read_height(self) -> datetime:
-        """Read the indexer's height last, so that nothing read can be newer than it; refuse answers far behind it."""
+    def read_height(self) -> tuple[int, datetime]:
+        """Read the indexer's height after all that is held, which is then no newer; refuse answers far behind it."""
         path = "/v4/height"
         document = self._http.get(path, dialect=DIALECT).document
         with self._http.reading(path):
             record = Record(document, "the answer")
-            height, time = _height(record, "height"), record.time("time")
-        if self._lowest_height is not None and height - self._lowest_height > MAX_LAG_BLOCKS:
-            behind = height - self._lowest_height
+            height, time = take_block(record, "height"), record.time("time")
+        behind = height - min((subaccount.height for subaccount in self.subaccounts), default=height)
+        if behind > MAX_LAG_BLOCKS:
             raise VenueUnavailable(
                 self._http.say(path, f"shows that the answer before it was {behind} blocks behind: a late replica")
             )
-        return time
+        return height, time
 
 
 def _asset(wallet: str, symbol: str, record: Record) -> Holding | None:
@@ -254,14 +226,6 @@ def _position(wallet: str, market: str, record: Record) -> Holding | None:
 
 def _wallet(number: int) -> str:
     return f"perp/{number}"
-
-
-def _height(record: Record, field: str) -> int:
-    value = record.raw(field)
-    text = str(value) if isinstance(value, str | int) else ""
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        record.fail(field, "must be a block's number")
-    return int(text)
 
 
 def _read_address(account: Account) -> str:

@@ -1,4 +1,4 @@
-"""Reading amounts out of a venue's answer: exactly, and without ever quoting one in an error."""
+"""Reading amounts and blocks out of a venue's answer: exactly, and without ever quoting an amount in an error."""
 
 from decimal import Decimal
 
@@ -19,3 +19,12 @@ def take_amount(record: Record, field: str) -> Decimal:
         return parse_amount(str(value))
     except NotAnAmount:
         record.fail(field, "must be a decimal number of at most 40 digits on either side of the point")
+
+
+def take_block(record: Record, field: str) -> int:
+    """Take the number of a chain's block, written as a string or a number. Raises Malformed."""
+    value = record.raw(field)
+    text = str(value) if isinstance(value, str | int) else ""
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        record.fail(field, "must be a block's number")
+    return int(text)

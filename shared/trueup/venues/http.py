@@ -267,6 +267,9 @@ class VenueHttp:
             raise (VenueUnavailable if broken else VenueResponseInvalid)(
                 self.say(path, f"answered {raw.status}, but {shown(str(error))}")
             ) from None
+        if document is None:
+            # None is how a reply says that there is no such thing, which only the dialect may decide.
+            raise VenueResponseInvalid(self.say(path, f"answered {raw.status}, but the answer is null"))
         return Reply(document, http_date(raw.headers.get("Date", "")))
 
     def _refused(self, path: str, raw: _Raw, body: Any, dialect: Dialect) -> TrueupError:

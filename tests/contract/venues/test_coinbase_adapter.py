@@ -14,6 +14,8 @@ from local.venues import AccountRow, faults
 from trueup.errors import ConfigInvalid, VenueAuthFailed, VenueClockSkew, VenuePermissionDenied, VenueResponseInvalid
 from trueup.venues import coinbase as adapter
 from trueup.venues.coinbase import Coinbase
+from trueup.venues.coinbase_signed import TIME_PATH
+from trueup.venues.coinbase_transfers import MAX_REQUESTS
 
 RECORDED = Path(__file__).parents[2] / "fixtures" / "coinbase"
 
@@ -157,7 +159,8 @@ def test_every_request_has_a_token_of_its_own(coinbase: Desk) -> None:
         portfolio.add_row(AccountRow(f"COIN{number}", "1"))
     coinbase.fail(faults.status(429, retry_after="1"))
     coinbase.observe()  # the venue refuses a nonce it has seen
-    assert [request.status for request in coinbase.venue.requests] == [429, 200, 200]
+    statuses = [(request.status, request.path == ACCOUNTS_PATH) for request in coinbase.venue.requests]
+    assert statuses == [(429, True), (200, True), (200, True), *[(200, False)] * MAX_REQUESTS]
 
 
 def test_a_token_names_the_host_as_the_venue_is_addressed(coinbase: Desk) -> None:
@@ -169,9 +172,11 @@ def test_a_token_names_the_host_as_the_venue_is_addressed(coinbase: Desk) -> Non
 @pytest.mark.parametrize("seconds", [-2, -60, -500, 500])
 def test_a_wrong_clock_is_corrected_once_and_signed_anew(coinbase: Desk, seconds: int) -> None:
     coinbase.venue.shift_clock(seconds)
-    first, second = _tokens(coinbase)
-    assert second["nbf"] - first["nbf"] == seconds
-    assert [request.path for request in coinbase.venue.requests] == [ACCOUNTS_PATH, adapter.TIME_PATH, ACCOUNTS_PATH]
+    first, second, *later = _tokens(coinbase)
+    assert {claims["nbf"] - first["nbf"] for claims in (second, *later)} == {seconds}
+    asked = [request.path for request in coinbase.venue.requests]
+    assert asked[:3] == [ACCOUNTS_PATH, TIME_PATH, ACCOUNTS_PATH]
+    assert TIME_PATH not in asked[3:]
 
 
 def test_a_wrong_clock_that_correcting_does_not_cure_is_said_to_be_that(coinbase: Desk) -> None:
@@ -198,7 +203,7 @@ def test_a_refused_key_is_not_tried_again(coinbase: Desk) -> None:
 
 def test_a_refused_key_stays_refused_where_the_clock_cannot_be_asked(coinbase: Desk) -> None:
     coinbase.venue.revoke(coinbase.caller)
-    coinbase.venue.fail(faults.ANY, faults.status(500), path=adapter.TIME_PATH)
+    coinbase.venue.fail(faults.ANY, faults.status(500), path=TIME_PATH)
     with pytest.raises(VenueAuthFailed):
         coinbase.observe()
 

@@ -112,6 +112,13 @@ def test_a_path_that_is_not_found_is_no_empty_account_even_if_it_may_be_empty(dy
         dydx.observe()
 
 
+def test_nothing_is_no_empty_account_even_if_it_may_be_empty(dydx: Desk) -> None:
+    dydx.account = replace(dydx.account, options={"may_be_empty": True})
+    dydx.fail(faults.edited(lambda document: None))
+    with pytest.raises(VenueResponseInvalid, match="null"):
+        dydx.observe()
+
+
 def test_no_subaccount_at_all_is_refused(dydx: Desk) -> None:
     dydx.fail(faults.edited(lambda document: {**document, "subaccounts": []}))
     with pytest.raises(VenueResponseInvalid, match="is empty"):

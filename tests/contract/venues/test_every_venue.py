@@ -109,6 +109,28 @@ def test_what_breaks_the_documentation_is_never_an_empty_account(desk: Desk, fau
     assert desk.asked() == 1
 
 
+@pytest.mark.parametrize("fault", UNREADABLE.values(), ids=UNREADABLE)
+def test_without_what_is_in_flight_the_account_was_not_read(desk: Desk, fault: faults.Fault) -> None:
+    desk.venue.fail(desk.caller, fault, path=desk.transfers_path)
+    with pytest.raises(VenueUnavailable, match=desk.transfers_path):
+        desk.observe()
+
+
+@pytest.mark.parametrize("fault", BROKEN.values(), ids=BROKEN)
+def test_a_list_of_transfers_that_breaks_the_documentation_is_never_an_empty_one(
+    desk: Desk, fault: faults.Fault
+) -> None:
+    desk.venue.fail(desk.caller, fault, path=desk.transfers_path)
+    with pytest.raises(VenueResponseInvalid, match=desk.transfers_path):
+        desk.observe()
+
+
+def test_a_stated_wait_for_what_is_in_flight_is_waited_out_too(desk: Desk) -> None:
+    desk.venue.fail(desk.caller, faults.status(429, retry_after=desk.retry_after(2)), path=desk.transfers_path)
+    assert desk.observe().wallets == {desk.wallet: None}
+    assert desk.time.slept == [2]
+
+
 @pytest.mark.parametrize("amount", [None, "", "NaN", "Infinity", "1,000", "0x10", True, [], "1" * 60, "1e999999999"])
 def test_an_amount_that_is_none_is_refused_and_not_quoted(desk: Desk, amount: object) -> None:
     desk.fail(_with_usdc(amount))

@@ -8,7 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from local.venues import CoinbaseSimulator, DydxSimulator, make_address, make_credential
-from trueup.domain.models import Account, Holding, Snapshot
+from trueup.domain.compare import compare
+from trueup.domain.models import Account, Book, Holding, Observation, Pending, Snapshot
+from trueup.domain.policy import default_policy
+from trueup.domain.report import Line
 from trueup.venues.http import VenueHttp
 from trueup.venues.registry import load, open_http
 
@@ -48,6 +51,9 @@ class Desk:
     caller: str
     """Whom the venue's faults are aimed at."""
     path: str
+    """Where the account is asked for."""
+    transfers_path: str
+    """Where it is asked what is in flight."""
     state: Callable[[str, str], None]
     """State an asset's amount at the venue, as it will be sent."""
     retry_after: Callable[[float], str]
@@ -90,6 +96,7 @@ def coinbase_desk(time: Time, **how: Any) -> Iterator[Desk]:
             credential=json.loads(key.key_file()),
             caller=key.name,
             path=ACCOUNTS_PATH,
+            transfers_path=f"/v2/accounts/{portfolio.row('USDC').uuid}/transactions",
             state=portfolio.set,
             retry_after=lambda seconds: f"{seconds:.0f}",
             wallet="spot",
@@ -108,6 +115,7 @@ def dydx_desk(time: Time, **how: Any) -> Iterator[Desk]:
             credential=None,
             caller=address,
             path=f"/v4/addresses/{address}",
+            transfers_path="/v4/transfers",
             state=subaccount.set_asset,
             retry_after=lambda seconds: f"{seconds * 1000:.0f}",
             wallet="perp/0",
@@ -126,3 +134,16 @@ def totals(snapshot: Snapshot) -> dict[tuple[str, str], str]:
 def holding(snapshot: Snapshot, asset: str, wallet: str | None = None) -> Holding:
     (found,) = [h for h in snapshot.holdings if h.asset == asset and wallet in (None, h.wallet)]
     return found
+
+
+def in_flight(snapshot: Snapshot) -> list[tuple[str, str, bool]]:
+    """Every item in flight: asset, quantity as written, and whether it is in the total."""
+    return [(item.asset, f"{item.quantity:f}", item.applied) for item in snapshot.pending]
+
+
+def observed_against(desk: Desk, holdings: tuple[Holding, ...], pending: tuple[Pending, ...] = ()) -> dict[str, Line]:
+    """Observe, compare with a book of these holdings in the desk's wallet, and return each asset's line."""
+    snapshot = desk.observe()
+    book = Book(desk.account.account_id, snapshot.observed_at, "1", (desk.wallet,), holdings, pending)
+    report = compare(Observation(snapshot, book, book), default_policy(), None)
+    return {line.asset or "": line for line in report.lines if line.field == "total"}

@@ -182,7 +182,7 @@ def test_transfers_come_newest_first_and_only_of_the_subaccount(
     rows = client.get(f"/v4/transfers?address={address}&subaccountNumber=0{earlier}").json["transfers"]
     assert [row["type"] for row in rows] == ["DEPOSIT"]
     rows = client.get(f"/v4/transfers?address={address}&subaccountNumber=128&limit=1").json["transfers"]
-    assert [row["type"] for row in rows] == ["TRANSFER_OUT"]
+    assert [row["type"] for row in rows] == ["TRANSFER_IN"]
 
 
 def test_a_position_needs_an_oracle_price_and_a_float_is_refused(dydx: DydxSimulator, address: str) -> None:
