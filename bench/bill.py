@@ -73,7 +73,7 @@ class Counts:
             (each["coinbase"], each["dydx"]): each["units"] for each in measured["samples"]
         }
         self.milliseconds: Mapping[str, int] = measured["milliseconds"]
-        self.venue_milliseconds: int = measured["venue_milliseconds"]
+        self.venue_milliseconds: Mapping[str, int] = measured["venue_milliseconds"]
         self.names = sorted({name for units in self._samples.values() for name in units})
 
     def sample(self, coinbase: int, dydx: int = 0) -> Mapping[str, int]:
@@ -196,7 +196,7 @@ class Bill:
         measured = Decimal(self._counts.milliseconds[function])
         if function == "compare":
             measured += accounts * Decimal(self._counts.milliseconds["compare, each account"])
-        waiting = self._counts.venue_milliseconds if function in ("prices", "fetch-coinbase") else 0
+        waiting = self._counts.venue_milliseconds.get(function, 0)
         return waiting + max(Decimal(0), measured - waiting) * self._slower(function)
 
     def _cold(self, function: str) -> Decimal:

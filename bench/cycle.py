@@ -1,6 +1,6 @@
 """How long a whole run takes: ten accounts at slow venues against one, on the local cloud, warm.
 
-Every account is at a server of its own, and reading it takes half a second at the venue: one late answer at Coinbase,
+Every account is at a server of its own, and reading it takes half a second at the venue: one late answer at Coinbase (the balances),
 two that are half as late at dYdX. What ten accounts take beyond one is what is not done in parallel, and on a small
 machine what ten functions take from each other.
 """
@@ -45,7 +45,7 @@ BUDGET = 2.0
 VENUE_SECONDS = 0.5
 MAX_CONCURRENCY = 16
 POLL_SECONDS = 0.02
-HOLDINGS = {"BTC": "1.25", "ETH": "40", "USDC": "250000"}
+HOLDINGS = {"BTC": "1.25", "ETH": "40", "SOL": "495.5", "USDC": "250000", "EUR": "1200.5", "DOGE": "120000"}
 CASH = {"USDC": "250000"}
 
 
@@ -77,11 +77,14 @@ class Bench:
         self._book = TableBook(rows, S3Objects(deployment.outputs["BucketName"]))
         self._opened: list[Account] = []
 
-    def open_coinbase(self, account_id: str, venue: CoinbaseSimulator, seconds: float) -> None:
-        """Open an account whose one answer is late by that much."""
+    def open_coinbase(self, account_id: str, venue: CoinbaseSimulator, seconds: float, each: float) -> None:
+        """Open an account whose balances are late by that much, and the transactions of each asset by `each`."""
         credential = make_credential()
-        venue.open_portfolio(credential.name, credential.public_key, HOLDINGS)
+        portfolio = venue.open_portfolio(credential.name, credential.public_key, HOLDINGS)
         venue.fail(credential.name, faults.late(seconds), times=None)
+        for row in portfolio.rows:
+            path = f"/v2/accounts/{row.uuid}/transactions"
+            venue.fail(credential.name, faults.late(each), times=None, path=path)
         secret = f"coinbase/{account_id}"
         client("secretsmanager").create_secret(Name=self._prefix + secret, SecretString=credential.key_file())
         account = Account(account_id, "coinbase", secret=secret, wallets=("spot",), base_url=venue.url)
@@ -142,8 +145,11 @@ def cycle_of(start: datetime, stop: datetime, history: list[dict[str, Any]]) -> 
 
 
 @contextmanager
-def bench(coinbase: int, dydx: int, seconds: float) -> Iterator[Bench]:
-    """Deploy the real template on a local cloud, with so many accounts, each at a server of its own."""
+def bench(coinbase: int, dydx: int, seconds: float, each: float = 0.0) -> Iterator[Bench]:
+    """Deploy the real template on a local cloud, with so many accounts, each at a server of its own.
+
+    A venue is late by so many seconds, and Coinbase by `each` with what is in flight of each asset.
+    """
     with ExitStack() as running:
         prices = CoinbaseSimulator(prices={"BTC": "97000.5", "ETH": "3400", "USDC": "1"})
         prices.fail(faults.ANY, faults.late(seconds), times=None, path="/v2/exchange-rates")
@@ -157,7 +163,7 @@ def bench(coinbase: int, dydx: int, seconds: float) -> Iterator[Bench]:
         use_session(cloud.session())
         made = Bench(cloud, deployment)
         for number, venue in enumerate(coinbases):
-            made.open_coinbase(f"cb-{number}", venue, seconds)
+            made.open_coinbase(f"cb-{number}", venue, seconds, each)
         for number, indexer in enumerate(indexers):
             made.open_dydx(f"dydx-{number}", indexer, seconds)
         yield made

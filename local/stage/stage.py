@@ -85,7 +85,9 @@ def _fill(deployment: Deployment, coinbase: CoinbaseSimulator, dydx: DydxSimulat
     for told in story.COINBASE:
         credential = make_credential("ES256" if told.algorithm == "ES256" else "EdDSA")
         key_names[told.account_id] = credential.name
-        coinbase.open_portfolio(credential.name, credential.public_key, told.venue)
+        portfolio = coinbase.open_portfolio(credential.name, credential.public_key, told.venue)
+        for asset, amount in told.in_flight.items():
+            portfolio.start_transfer(asset, amount)
         if told.refused:
             coinbase.revoke(credential.name)
         if told.limited:

@@ -1,7 +1,7 @@
-"""What the demo shows: eight accounts, what each venue holds, what the book believes, and what must come of it."""
+"""What the demo shows: nine accounts, what each venue holds, what the book believes, and what must come of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 PRICES = {
     "BTC": "97000.5",
@@ -32,6 +32,8 @@ class CoinbaseAccount:
     venue: Balances
     book: Mapping[str, str]
     expected: str
+    in_flight: Mapping[str, str] = field(default_factory=dict)
+    """By asset: a signed amount that has just set off at the venue, of which the book knows nothing."""
     algorithm: str = "EdDSA"
     limited: int = 0
     """How many requests the venue answers with 429 first."""
@@ -89,6 +91,14 @@ COINBASE = (
         {"ETH": "5", "JUP": "2500"},
         {"ETH": "5"},
         "MAJOR",
+    ),
+    CoinbaseAccount(
+        "cb-payout",
+        "a withdrawal is on its way",
+        {"USDC": "60000"},
+        {"USDC": "60000"},
+        "OK",
+        in_flight={"USDC": "-7500"},
     ),
     CoinbaseAccount(
         "cb-busy",

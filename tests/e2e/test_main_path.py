@@ -99,7 +99,7 @@ def test_every_seeded_account_comes_out_as_seeded(first_run: tuple[str, dict[str
     _, report, _ = first_run
 
     assert {account["account_id"]: account["status"] for account in report["accounts"]} == story.EXPECTED
-    assert report["counts"]["accounts_verified"] == 7
+    assert report["counts"]["accounts_verified"] == 8
     assert report["verified"] is False
     assert report["prices"]["origin"] == "this_run"
 
@@ -114,6 +114,19 @@ def test_the_policy_that_was_put_judged_it_and_is_found_by_its_name(
     (treasury,) = [account for account in report["accounts"] if account["account_id"] == "cb-treasury"]
     rules = {line["asset"]: line["rule"] for line in treasury["lines"]}
     assert rules["EUR"]["origin"] == "venue:coinbase"
+
+
+def test_a_withdrawal_on_its_way_is_explained_by_the_venues_own_transaction(
+    machine: Machine, first_run: tuple[str, dict[str, Any], list[str]]
+) -> None:
+    run_id, report, _ = first_run
+    (lines,) = [account["lines"] for account in report["accounts"] if account["account_id"] == "cb-payout"]
+    (line,) = [line for line in lines if line["asset"] == "USDC"]
+    evidence = machine.objects.get(keys.observation_object(run_id, "cb-payout"))
+    assert isinstance(evidence, dict)
+    (item,) = evidence["snapshot"]["pending"]
+    assert (line["outcome"], line["difference"], line["severity_if_unexplained"]) == ("explained", "-7500", "MAJOR")
+    assert line["references"] == [item["reference"]]
 
 
 def test_a_rate_limit_is_retried_and_a_refused_key_is_not(

@@ -25,6 +25,8 @@ from tests.soak.venue_faults import KINDS, TRADE_AFTER, named, on_second_page, t
 from tests.soak.world import World, moved
 
 RATES_PATH, HEIGHT_PATH = "/v2/exchange-rates", "/v4/height"
+HOLDINGS_PATHS = ("/api/v3/brokerage/accounts", "/v4/addresses/")
+"""Where venues answer what is held; what is in flight is asked elsewhere, and nothing is, here."""
 _FIRST_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 _EXECUTION_SECONDS = 150
 _POLL_SECONDS = 0.04
@@ -189,7 +191,7 @@ class Conductor:
                     continue
                 if logged.path == RATES_PATH and tells_the_truth(logged.fault, second_page=False):
                     self.price_serves.append(logged.time - shift)
-                if logged.caller in accounts and logged.path not in (HEIGHT_PATH, RATES_PATH):
+                if logged.caller in accounts and logged.path.startswith(HOLDINGS_PATHS):
                     self._note(accounts[logged.caller], logged, logged.time - shift)
 
     def _note(self, account_id: str, logged: LoggedRequest, at: float) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from local.venues import faults
 from local.venues.coinbase import CoinbaseSimulator
-from local.venues.credentials import make_credential
+from local.venues.credentials import make_address, make_credential
 from tests.workflow.desk import Desk
 from trueup.clock import utc_now
 from trueup.domain.amounts import plain
@@ -80,3 +80,32 @@ def test_a_500_then_success_is_one_visible_retry(desk: Desk) -> None:
     assert done.failed_attempts() == [VenueUnavailable.__name__]
     assert desk.functions.count("fetch-coinbase") == 2
     assert desk.account_report(RUN, "cb-main")["status"] == "OK"
+
+
+def test_what_is_in_flight_at_the_venue_explains_what_the_book_has_not_heard_of(desk: Desk) -> None:
+    desk.open_coinbase("cb-main", {"USDC": "60000"}, book={"USDC": "60000"})
+    address = make_address("moving")
+    desk.open_dydx("dydx-main", address, {"USDC": "60000"}, {}, book={"USDC": "60000"})
+    portfolio = desk.coinbase.portfolio(desk.key_names["cb-main"])
+    reference = portfolio.start_transfer("USDC", "-7500")
+    named = desk.dydx.make_transfer(address, 0, "DEPOSIT", "7500", counterparty=make_address("somebody"))
+
+    desk.run(SCHEDULED)
+
+    for account_id, explained_by in (("cb-main", reference), ("dydx-main", f"{named}/perp/0/USDC")):
+        report = desk.account_report(RUN, account_id)
+        assert (report["status"], report["verified"]) == ("OK", True)
+        (line,) = [line for line in report["lines"] if line["field"] == "total"]
+        assert (line["outcome"], line["references"]) == ("explained", [explained_by])
+
+
+def test_an_account_whose_transfers_cannot_be_read_is_not_verified(desk: Desk) -> None:
+    desk.open_coinbase("cb-main", {"USDC": "60000"}, book={"USDC": "60000"})
+    portfolio = desk.coinbase.portfolio(desk.key_names["cb-main"])
+    history = f"/v2/accounts/{portfolio.row('USDC').uuid}/transactions"
+    desk.coinbase.fail(desk.key_names["cb-main"], faults.html(), path=history, times=None)
+
+    desk.run(SCHEDULED)
+
+    assert desk.account_report(RUN, "cb-main")["reasons"] == ["unreachable"]
+    assert desk.account_report(RUN, "cb-main")["lines"] == []

@@ -31,7 +31,7 @@ MEASURED = {
         }
         for accounts, dydx in ((1, 0), (10, 0), (50, 0), (1, 1), (1, 10))
     ],
-    "venue_milliseconds": 500,
+    "venue_milliseconds": {"prices": 500, "fetch-coinbase": 550},
     "milliseconds": {
         "plan": 100,
         "prices": 500,
@@ -97,8 +97,8 @@ def test_memory_time_is_that_of_functions_that_all_start_cold() -> None:
 def test_less_memory_slows_what_is_not_waiting_for_the_venue() -> None:
     half = replace(FACTS, memory=dict.fromkeys(FACTS.memory, 1769 // 2))
     slower = Decimal(1769) / (1769 // 2)
-    waiting = 500 + 20 * 500
-    computing = 400 + 300 + 20 * 100 + 8 * 300 + 700
+    waiting = 500 + 20 * 550
+    computing = 400 + 300 + 20 * 50 + 8 * 300 + 700
     expected = (waiting + computing * slower) / 1000 * (1769 // 2) / 1024
     assert abs(bill(half).gigabyte_seconds(20) - expected) < Decimal("1e-20")
 

@@ -1,11 +1,13 @@
 """`trueup fetch`: one account straight from a (simulated) venue, without any cloud."""
 
+from types import SimpleNamespace
+
 import pytest
 from cli_kit import ACCOUNT, DYDX, changed, is_one_line, trueup, write
 
 from local.venues import faults
 from local.venues.coinbase import CoinbaseSimulator
-from local.venues.credentials import make_credential
+from local.venues.credentials import make_address, make_credential
 from local.venues.dydx import DydxSimulator
 from trueup.domain.documents import read_snapshot
 
@@ -33,6 +35,14 @@ def test_an_address_is_all_dydx_needs(dydx_account):
     assert "wallet perp/0  complete" in shown
 
 
+def test_what_is_in_flight_is_printed_with_what_is_held(dydx, dydx_account):
+    named = dydx.make_transfer(DYDX["address"], 0, "DEPOSIT", "500", counterparty=make_address("somebody"))
+    [item] = trueup("fetch", dydx_account, "--json").document["pending"]
+    assert (item["wallet"], item["quantity"], item["applied"], item["kind"]) == ("perp/0", "500", True, "deposit")
+    assert item["reference"] == f"{named}/perp/0/USDC"
+    assert "+500  yes" in trueup("fetch", dydx_account).out
+
+
 def test_what_was_fetched_can_be_compared(dydx_account, tmp_path):
     snapshot = write(tmp_path, "s.json", trueup("fetch", dydx_account, "--json").out)
     book = write(tmp_path, "b.csv", "wallet,asset,total\nperp/0,USDC,608580.951601\nperp/0,BTC-USD,-4.1368\n")
@@ -54,13 +64,20 @@ def test_a_venue_that_fails_is_one_line_and_worth_another_try(dydx, dydx_account
 
 
 @pytest.fixture
-def coinbase(tmp_path):
+def portfolio():
+    """1.25 BTC, of which 0.02 are held, at a simulated Coinbase."""
     key = make_credential()
     with CoinbaseSimulator() as venue:
-        venue.open_portfolio(key.name, key.public_key, {"BTC": ("1.23", "0.02")})
-        account = {name: value for name, value in ACCOUNT.items() if name != "secret"}
-        write(tmp_path, "key.json", key.key_file())
-        yield write(tmp_path, "a.json", account | {"base_url": venue.url})
+        yield SimpleNamespace(
+            key=key, url=venue.url, at_venue=venue.open_portfolio(key.name, key.public_key, {"BTC": ("1.23", "0.02")})
+        )
+
+
+@pytest.fixture
+def coinbase(portfolio, tmp_path):
+    account = {name: value for name, value in ACCOUNT.items() if name != "secret"}
+    write(tmp_path, "key.json", portfolio.key.key_file())
+    return write(tmp_path, "a.json", account | {"base_url": portfolio.url})
 
 
 def test_a_coinbase_account_is_read_with_the_key_file_as_downloaded(coinbase, tmp_path):
@@ -68,6 +85,16 @@ def test_a_coinbase_account_is_read_with_the_key_file_as_downloaded(coinbase, tm
     assert ran.code == 0, ran.err
     [holding] = ran.document["holdings"]
     assert (holding["asset"], holding["total"], holding["held"]) == ("BTC", "1.25", "0.02")
+
+
+def test_a_withdrawal_on_its_way_explains_itself_offline(coinbase, tmp_path, portfolio):
+    reference = portfolio.at_venue.start_transfer("BTC", "-0.23")
+    fetched = trueup("fetch", coinbase, "--secret-file", tmp_path / "key.json", "--json")
+    assert [item["reference"] for item in fetched.document["pending"]] == [reference]
+    book = write(tmp_path, "b.csv", "wallet,asset,total\nspot,BTC,1.25\n")
+    ran = trueup("compare", "--venue", write(tmp_path, "s.json", fetched.out), "--book", book, "--json")
+    [line] = ran.document["lines"]
+    assert (ran.code, line["outcome"], line["references"]) == (0, "explained", [reference])
 
 
 def test_a_refused_key_is_one_line_that_does_not_hold_it(coinbase, tmp_path):

@@ -9,7 +9,16 @@ from cli_kit import SNAPSHOT, changed
 from rich.console import Console
 
 from cli import exits
-from cli.tables import account_report_table, age, amount, money, snapshot_table, totals_line, worst_lines_first
+from cli.tables import (
+    account_report_table,
+    age,
+    amount,
+    book_table,
+    money,
+    snapshot_table,
+    totals_line,
+    worst_lines_first,
+)
 from trueup.domain.compare import compare, unverified
 from trueup.domain.documents import read_book, read_prices, read_snapshot
 from trueup.domain.models import Observation
@@ -216,3 +225,27 @@ def test_a_break_that_a_run_saw_once_says_so():
 
 def test_a_comparison_of_files_does_not_say_how_often():
     assert "seen once" not in shown(account_report_table(report({"BTC": "1"}, {"BTC": "2"})), width=120)
+
+
+@pytest.mark.parametrize("side", ["venue", "book"])
+def test_both_sides_show_what_is_in_flight(side):
+    item = {"wallet": "spot", "asset": "USDC", "quantity": "-500.25", "applied": True, "kind": "withdrawal"}
+    if side == "venue":
+        text = shown(snapshot_table(read_snapshot(changed(SNAPSHOT, pending=[item | {"reference": "w-1"}]))))
+    else:
+        document = {"account_id": "cb-main", "as_of": AT, "version": "1", "wallets": ["spot"], "holdings": []}
+        text = shown(book_table(read_book(document | {"pending": [item | {"reference": "w-1"}]})))
+    assert text.splitlines()[-2].split() == ["wallet", "asset", "in", "flight", "applied", "kind", "reference"]
+    assert text.splitlines()[-1].split() == ["spot", "USDC", "-500.25", "yes", "withdrawal", "w-1"]
+
+
+def test_a_side_with_nothing_in_flight_says_nothing_of_it():
+    assert "in flight" not in shown(snapshot_table(read_snapshot(changed(SNAPSHOT, pending=[]))))
+
+
+def test_a_chains_long_reference_fits_in_80_columns():
+    reference = "A" * 64 + "/perp/0/USDC"
+    item = {"wallet": "spot", "asset": "USDC", "quantity": "1", "applied": True, "kind": "transfer"}
+    text = shown(snapshot_table(read_snapshot(changed(SNAPSHOT, pending=[item | {"reference": reference}]))))
+    assert max(map(len, text.splitlines())) <= 80
+    assert reference in "".join(line.split()[-1] for line in text.splitlines()[-3:])

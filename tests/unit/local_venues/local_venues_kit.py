@@ -123,3 +123,10 @@ class Reader(Client):
 
     def accounts(self, query: str = "", **more: Any) -> Got:
         return self.get(f"/api/v3/brokerage/accounts{query}", self.bearer(**more))
+
+    def transactions(self, currency: str, query: str = "") -> Got:
+        """The transactions of the first account of a currency."""
+        rows = self.accounts("?limit=250").json["accounts"]
+        uuid = next(row["uuid"] for row in rows if row["currency"] == currency)
+        path = f"/v2/accounts/{uuid}/transactions"
+        return self.get(f"{path}{query}", self.bearer(path))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 DOCUMENTED_ADDRESS = "dydx1jzz9rcds3h4zmzd5ncd3vth8wck4d3hpluzpnn"
+DOCUMENTED_HISTORY = "/v2/accounts/8bfc20d7-f7c6-4422-bf07-8243ca4169fe/transactions"
 
 
 def btc(reader: Reader) -> tuple[str, str]:
@@ -35,6 +36,36 @@ def test_coinbase_balances_are_set_and_added_to(reader: Reader) -> None:
     assert reader.control("balances/add", moved).status == 200
     assert btc(reader) == ("1.9", "0.5")
     assert reader.accounts().json["accounts"][-1]["currency"] == "SOL"
+
+
+def test_coinbase_transfers_are_begun_and_settled(coinbase: CoinbaseSimulator, reader: Reader) -> None:
+    where = {"key": reader.credential.name, "id": "w-1"}
+    begun = {**where, "currency": "BTC", "amount": "-0.23"}
+    assert reader.control("transfers", begun).json == {"ok": True}
+    assert btc(reader) == ("1.0000000000000000", "0.02")
+    (transaction,) = reader.transactions("BTC").json["data"]
+    assert (transaction["id"], transaction["type"], transaction["status"]) == ("w-1", "send", "pending")
+    assert reader.control("transfers", begun).json == {"error": "id: w-1 exists already"}
+    assert reader.control("transfers/settle", {**where, "status": "failed"}).status == 200
+    assert btc(reader) == ("1.2300000000000000", "0.02")
+    assert reader.control("transfers/settle", where).json == {"error": "id: w-1 is not in flight"}
+
+
+def test_dydx_transfers_are_made(dydx: DydxSimulator, address: str) -> None:
+    for number in (0, 128):
+        dydx.open_subaccount(address, number, assets={"USDC": "100"})
+    client = Client(dydx.port)
+    document = {
+        "address": address, "subaccount": 0, "kind": "TRANSFER_OUT", "size": "30",
+        "counterparty": address, "counterparty_subaccount": 128,
+    }  # fmt: skip
+    assert client.control("transfers", document).json == {"ok": True}
+    shown = client.get(f"/v4/addresses/{address}").json["subaccounts"]
+    assert [each["assetPositions"]["USDC"]["size"] for each in shown] == ["70", "130"]
+    (transfer,) = client.get(f"/v4/transfers?address={address}&subaccountNumber=128").json["transfers"]
+    assert (transfer["type"], transfer["size"]) == ("TRANSFER_IN", "30")
+    wrong = client.control("transfers", {**document, "kind": "DEPOSIT"})
+    assert wrong.json["error"].startswith("counterparty_subaccount: a transfer has one")
 
 
 def test_coinbase_prices_are_set(reader: Reader) -> None:
@@ -91,12 +122,14 @@ def test_the_log_can_be_read_and_leaves_control_out(reader: Reader, clock: Manua
 def test_reset_brings_back_the_beginning(coinbase: CoinbaseSimulator, reader: Reader) -> None:
     reader.control("balances", {"key": reader.credential.name, "balances": {"BTC": {"available": "9"}}})
     reader.control("prices", {"prices": {"ETH": "1"}})
+    reader.control("transfers", {"key": reader.credential.name, "id": "w-1", "currency": "BTC", "amount": "-1"})
     reader.control("clock", {"shift_seconds": 300})
     reader.control("faults", {"who": "any", "kind": "empty"})
     assert reader.control("reset", {}).status == 200
     assert btc(reader) == ("1.2300000000000000", "0.02")
     assert "ETH" not in reader.get("/v2/exchange-rates").json["data"]["rates"]
-    assert len(coinbase.requests) == 2
+    assert reader.transactions("BTC").json["data"] == []
+    assert len(coinbase.requests) == 4
 
 
 def test_reset_brings_back_dydx_too(dydx: DydxSimulator, address: str) -> None:
@@ -124,6 +157,11 @@ def test_reset_brings_back_dydx_too(dydx: DydxSimulator, address: str) -> None:
         ("faults", {"who": "any", "kind": "status", "options": {}}, "options: "),
         ("faults", {"who": "any", "kind": "html", "colour": 1}, "colour: unknown field (allowed: who"),
         ("clock", [], ": expected an object, got a list"),
+        ("transfers", {"key": "K", "id": "w", "currency": "BTC"}, "amount: missing"),
+        ("transfers", {"key": "K", "id": "w", "currency": "BTC", "amount": 1}, "amount: expected"),
+        ("transfers", {"key": "K", "id": "w", "currency": "BTC", "amount": "-1", "status": "lost"}, "status: expected"),
+        ("transfers/settle", {"key": "K", "id": "w", "status": "pending"}, "status: expected one of completed"),
+        ("transfers/settle", {"key": "K", "id": "w"}, "id: w is not in flight"),
     ],
 )
 def test_a_mistake_is_one_line_naming_the_field(reader: Reader, verb: str, document: object, says: str) -> None:
@@ -155,6 +193,8 @@ def test_recorded_coinbase_answers_are_served_to_a_signed_reader_only(
         assert (last["accounts"], last["has_next"]) == ([], False)
         assert reader.get("/v2/exchange-rates?currency=USD").json["data"]["rates"]["BTC"] == "0.0000103"
         assert reader.get("/api/v3/brokerage/time").json["epochSeconds"] == "1700000000"
+        history = reader.get(DOCUMENTED_HISTORY, reader.bearer(DOCUMENTED_HISTORY))
+        assert history.body == (FIXTURES / "coinbase" / "transactions.json").read_bytes()
         assert reader.accounts(claims={"iss": "x"}).status == 401
         venue.fail(credential.name, faults.numbers_for_strings())
         assert b'"value": 1.2300000000000000' in reader.accounts().body
@@ -166,6 +206,8 @@ def test_recorded_dydx_answers_are_served_and_the_rest_is_404(clock: ManualClock
         shown = client.get(f"/v4/addresses/{DOCUMENTED_ADDRESS}/subaccountNumber/0").json["subaccount"]
         assert shown["openPerpetualPositions"]["BTC-USD"]["size"] == "-4.1368"
         assert client.get("/v4/height").json["height"] == shown["latestProcessedBlockHeight"]
+        transfers = client.get(f"/v4/transfers?address={DOCUMENTED_ADDRESS}&subaccountNumber=0").json["transfers"]
+        assert [each["type"] for each in transfers] == ["DEPOSIT"]
         assert client.get(f"/v4/addresses/{address}").status == 404
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import itertools
+import json
 import socket
 import ssl
 import threading
@@ -18,12 +19,16 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from local.venues import CoinbaseSimulator, faults
+from local.venues import CoinbaseSimulator, faults, make_address, make_credential
 from local.venues.server import Answer, Request, VenueServer
+from trueup.domain.models import Account
 from trueup.errors import TrueupError, VenueRateLimited, VenueResponseInvalid, VenueUnavailable
 from trueup.prices import fetch_prices
 from trueup.venues import connection
+from trueup.venues.coinbase_transfers import MAX_REQUESTS
+from trueup.venues.coinbase_transfers import PAGES as TRANSACTION_PAGES
 from trueup.venues.http import MAX_BODY_BYTES, MAX_READING_BYTES, VenueHttp
+from trueup.venues.registry import load
 from trueup.venues.words import redacted
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -218,6 +223,77 @@ def test_what_is_hardly_http_is_no_answer(answer: bytes) -> None:
         pytest.raises((VenueUnavailable, VenueResponseInvalid), match="account a at nowhere: GET / "),
     ):
         client(f"http://127.0.0.1:{port}").get("/")
+
+
+# -- a venue that always has more ------------------------------------------------------------------------------------
+
+
+def endless(answer: Callable[[Request, int], object]) -> tuple[VenueServer, list[str]]:
+    """A venue that answers everything, and the paths it was asked for."""
+    asked: list[str] = []
+
+    def respond(request: Request) -> Answer:
+        asked.append(request.path)
+        return Answer.of_json(answer(request, len(asked)))
+
+    return VenueServer(respond), asked
+
+
+def test_endless_transactions_in_endless_accounts_are_asked_for_in_bounds() -> None:
+    def answer(request: Request, number: int) -> object:
+        if request.path.startswith("/v2/"):
+            currency = f"COIN{request.path.split('/')[3]}"
+            rows = [
+                {"id": f"{number}-{row}", "type": "send", "status": "pending", "created_at": "2026-11-22T11:59:59Z",
+                 "amount": {"amount": "-1", "currency": currency}}
+                for row in range(int(request.query["limit"]))
+            ]  # fmt: skip
+            return {"data": rows, "pagination": {"next_uri": "/v2/more"}}
+        rows = [
+            {"uuid": str(row), "currency": f"COIN{row}", "updated_at": "2026-11-22T11:59:59Z",
+             "available_balance": {"value": "1", "currency": f"COIN{row}"},
+             "hold": {"value": "0", "currency": f"COIN{row}"}}
+            for row in range(250)
+        ]  # fmt: skip
+        return {"accounts": rows, "has_next": False}
+
+    server, asked = endless(answer)
+    server.start()
+    try:
+        http = client(f"http://127.0.0.1:{server.port}", timeout_seconds=5, budget_seconds=60)
+        key = json.loads(make_credential().key_file())
+        account = Account("a", "coinbase", secret="coinbase/a")
+        snapshot = load("coinbase").observe(account, key, http)
+    finally:
+        server.stop()
+    assert len(asked) == 1 + MAX_REQUESTS
+    assert len(snapshot.pending) == MAX_REQUESTS * TRANSACTION_PAGES[0]
+
+
+def test_endless_transfers_are_refused_after_the_second_page() -> None:
+    address = make_address("endless")
+    own = {"address": address, "subaccountNumber": 0}
+
+    def answer(request: Request, number: int) -> object:
+        if request.path == "/v4/height":
+            return {"height": "1000", "time": "2026-11-22T12:00:00Z"}
+        if request.path == "/v4/transfers":
+            one = {"type": "DEPOSIT", "size": "1", "symbol": "USDC", "createdAt": "2026-11-22T12:00:00Z",
+                   "createdAtHeight": "1000", "transactionHash": "AB", "sender": {"address": address},
+                   "recipient": own}  # fmt: skip
+            return {"transfers": [{**one, "id": str(row)} for row in range(int(request.query["limit"]))]}
+        heights = {"latestProcessedBlockHeight": "1000", "updatedAtHeight": "1000"}
+        return {"subaccounts": [{**own, **heights, "assetPositions": {}, "openPerpetualPositions": {}}]}
+
+    server, asked = endless(answer)
+    server.start()
+    try:
+        http = client(f"http://127.0.0.1:{server.port}", timeout_seconds=5, budget_seconds=60)
+        with pytest.raises(VenueResponseInvalid, match="1000 transfers or more"):
+            load("dydx").observe(Account("a", "dydx", address=address), None, http)
+    finally:
+        server.stop()
+    assert asked.count("/v4/transfers") == 2
 
 
 # -- prices come from a venue, too -----------------------------------------------------------------------------------
