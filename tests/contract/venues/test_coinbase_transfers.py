@@ -190,6 +190,7 @@ def test_what_holds_nothing_is_asked_only_if_it_changed_lately(coinbase: Desk, p
 def test_what_is_stuck_for_longer_than_a_week_is_not_listed(
     coinbase: Desk, portfolio: Portfolio, age: timedelta, listed: bool
 ) -> None:
+    assert timedelta(days=7) == LOOK_BACK
     portfolio.start_transfer("USDC", "-500")
     coinbase.time.now += age
     assert bool(coinbase.observe().pending) is listed
@@ -225,6 +226,7 @@ def test_the_accounts_that_changed_last_are_asked_first_and_not_too_many(coinbas
     assert [item.reference for item in snapshot.pending] == [identity]
     asked = histories_asked(coinbase)
     assert (asked[0], len(asked)) == (portfolio.row("COIN23").uuid, MAX_REQUESTS)
+    assert MAX_REQUESTS == 24
 
 
 def test_a_busy_account_takes_no_page_away_from_the_others(coinbase: Desk, portfolio: Portfolio) -> None:
