@@ -1,8 +1,8 @@
 """How long a whole run takes: ten accounts at slow venues against one, on the local cloud, warm.
 
-Every account is at a server of its own, and reading it takes half a second at the venue: one late answer at Coinbase (the balances),
-two that are half as late at dYdX. What ten accounts take beyond one is what is not done in parallel, and on a small
-machine what ten functions take from each other.
+Every account is at a server of its own, and reading it takes half a second at the venue: one late answer at Coinbase,
+with the balances, two that are half as late at dYdX. What ten accounts take beyond one is what is not done in parallel,
+and on a small machine what ten functions take from each other.
 """
 
 import argparse

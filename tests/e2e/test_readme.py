@@ -55,7 +55,7 @@ def test_every_trueup_command_of_the_readme_does_what_it_says(tmp_path: Path) ->
         finally:
             run("trueup down", tmp_path)
 
-    assert "7 of 8 accounts verified" in printed["trueup run --local"]
+    assert "8 of 9 accounts verified" in printed["trueup run --local"]
     assert "cb-algo" in printed["trueup runs last cb-algo --local"]
     assert "USDC" in printed["trueup fetch examples/dydx-account.yaml"]
     assert printed["trueup down"] == "Stopped.\n"
@@ -92,7 +92,7 @@ def test_a_state_folder_that_is_not_ours_is_one_clear_line_and_stays_as_it_is(tm
     assert theirs.read_text() == "chapter one"
 
 
-@pytest.mark.parametrize("moment", ["Starting the local cloud", "Deploying the stack", "reading 8 accounts"])
+@pytest.mark.parametrize("moment", ["Starting the local cloud", "Deploying the stack", "reading 9 accounts"])
 def test_ctrl_c_ends_the_demo_and_leaves_nothing_running(tmp_path: Path, moment: str) -> None:
     demo = subprocess.Popen(
         [str(TRUEUP), "demo"],

@@ -32,8 +32,8 @@ class VenueEntry:
 
 
 VENUES = {
-    # 30 requests a second and user; one account is one request for every 250 rows. What is in flight is asked of another
-    # API, with 10,000 requests an hour and key: at most 24 a reading, one for each asset held or moved lately.
+    # 30 requests a second and user; one account is one request for every 250 rows. What is in flight is asked of
+    # another API, with 10,000 requests an hour and key: at most 24 a reading, one for each asset held or moved lately.
     "coinbase": VenueEntry("coinbase", "Coinbase", "https://api.coinbase.com", True, False, 8),
     # 100 requests in 10 s and address we call from; one account is two requests, and one more for each subaccount that
     # moved lately.
