@@ -56,9 +56,7 @@ def time_functions() -> dict[str, Any]:
     The fastest of several times counts: what else the machine did in the others is not ours.
     """
     milliseconds: dict[str, float] = {}
-    with interrupted_by_signals(), bench(
-        coinbase=10, dydx=0, seconds=VENUE_SECONDS, each=TRANSACTIONS_SECONDS
-    ) as made:
+    with interrupted_by_signals(), bench(coinbase=10, dydx=0, seconds=VENUE_SECONDS, each=TRANSACTIONS_SECONDS) as made:
         for _ in range(2):
             made.cycle(10)
         begun = time.time()
