@@ -92,6 +92,15 @@ def test_an_item_has_our_name_of_the_asset(coinbase: Desk, portfolio: Portfolio)
     assert in_flight(coinbase.observe()) == [("CELO", "-2", True)]
 
 
+def test_an_item_has_the_name_of_its_holding_where_two_names_stand_apart(coinbase: Desk, portfolio: Portfolio) -> None:
+    portfolio.set("CELO", "3")
+    portfolio.set("CGLD", "5")
+    portfolio.start_transfer("CGLD", "-2")
+    snapshot = coinbase.observe()
+    assert totals(snapshot)["spot", "CGLD"] == "3"
+    assert in_flight(snapshot) == [("CGLD", "-2", True)]
+
+
 def test_the_vendors_own_sample_is_read_as_documented(time: Time) -> None:
     time.now = datetime(2015, 1, 31, 21, tzinfo=UTC)
     with coinbase_desk(time, recorded=RECORDED) as desk:
