@@ -8,7 +8,6 @@ What a venue may say instead of an answer is in `refusals`.
 
 import math
 import time
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,10 +15,6 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
-import urllib3
-from urllib3 import exceptions
-
-from trueup import __version__
 from trueup.clock import utc_now
 from trueup.domain.base_urls import check_base_url
 from trueup.domain.reading import Malformed, format_time, parse_json
@@ -30,23 +25,17 @@ from trueup.errors import (
     VenueResponseInvalid,
     VenueUnavailable,
 )
-from trueup.venues.body import BadEncoding, Body, TooLarge
-from trueup.venues.connection import certificate_fault, pool, until
 from trueup.venues.refusals import PLAIN, Dialect, http_date, verdict_of_status
-from trueup.venues.words import json_or_none, redacted, shown, venue_words
+from trueup.wire.ask import CHUNK, MAX_BODY_BYTES, Dropped, NoAnswer, Received, ask, wrong_kind
+from trueup.wire.connection import pool
+from trueup.wire.words import json_or_none, own_words, shown
 
-MAX_BODY_BYTES = 4 * 1024 * 1024
-"""Default limit of one answer, counted after decompression: 250 Coinbase rows are about 150 KB."""
 MAX_READING_BYTES = 4 * MAX_BODY_BYTES
 """Limit of all answers of one reading together, which are kept as evidence until its end."""
-MAX_VALUES = 250_000
-"""Limit of the values in one answer: a value of three bytes takes a hundred in memory. 250 Coinbase rows have 6,000."""
-CONNECT_SECONDS = 3.0
 MAX_WAITS = 3
 """How often one call waits out a venue's own Retry-After before the state machine is asked to."""
 LEAST_SECONDS = 0.5
 """A wait is taken only if at least this much time is left for the request after it."""
-_CHUNK = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +65,6 @@ class Reply(NamedTuple):
 
     document: Any
     date: datetime | None
-
-
-class _Raw(NamedTuple):
-    status: int
-    headers: Mapping[str, str]
-    content: bytes
-
-
-class _Dropped(Exception):
-    """The connection ended before an answer began."""
 
 
 class VenueHttp:
@@ -162,103 +141,54 @@ class VenueHttp:
             waits += 1
             self._sleep(wait)
 
-    def _ask(self, path: str, target: str, sign: Callable[[], Mapping[str, str]]) -> _Raw:
+    def _ask(self, path: str, target: str, sign: Callable[[], Mapping[str, str]]) -> Received:
         try:
             return self._attempt(path, target, sign())
-        except _Dropped:
+        except Dropped:
             # Usually a pooled connection which the venue closed while this Lambda was frozen: once more, on a fresh
             # one. Signed anew: the venue may have seen the first request and remember its nonce.
             try:
                 return self._attempt(path, target, sign())
-            except _Dropped:
+            except Dropped:
                 raise VenueUnavailable(self.say(path, "was dropped without a proper answer")) from None
 
-    def _attempt(self, path: str, target: str, headers: Mapping[str, str]) -> _Raw:
+    def _attempt(self, path: str, target: str, headers: Mapping[str, str]) -> Received:
         seconds = min(self._timeout, self.remaining())
         if seconds <= 0:
             raise VenueUnavailable(self.say(path, "was not sent: the time for this account is used up"))
-        ends = self._monotonic() + seconds
-        try:
-            with until(lambda: ends - self._monotonic()):
-                response = pool().request(
-                    "GET",
-                    self._base + target,
-                    headers={
-                        "Accept": "application/json",
-                        "Accept-Encoding": "gzip",
-                        "User-Agent": f"trueup/{__version__}",
-                        **headers,
-                    },
-                    timeout=urllib3.Timeout(connect=min(CONNECT_SECONDS, seconds), read=seconds),
-                    retries=False,
-                    redirect=False,
-                    preload_content=False,
-                    decode_content=False,
-                )
-                try:
-                    return self._take(path, target, response, _secrets(headers))
-                finally:
-                    # An answer read to its end has given its connection back already; any other is closed here.
-                    response.close()
-        except exceptions.SSLError as error:
-            raise self._tls_failed(path, error) from None
-        except exceptions.NameResolutionError:
-            raise VenueUnavailable(self.say(path, f"found no host named {shown(self.host)}")) from None
-        except exceptions.NewConnectionError:
-            raise VenueUnavailable(self.say(path, f"found nobody at {shown(self.host)}")) from None
-        except exceptions.ConnectTimeoutError:
-            raise VenueUnavailable(self.say(path, "got no connection in time")) from None
-        except exceptions.TimeoutError:
-            raise VenueUnavailable(self.say(path, f"got no whole answer within {seconds:.3g} s")) from None
-        except exceptions.ProtocolError:
-            raise _Dropped from None
-        except exceptions.HTTPError as error:
-            # The class alone: urllib3's own text is not ours to promise anything about.
-            raise VenueUnavailable(self.say(path, f"could not be sent ({type(error).__name__})")) from None
 
-    def _take(self, path: str, target: str, response: urllib3.BaseHTTPResponse, secrets: tuple[bytes, ...]) -> _Raw:
-        """Read the body, bounded in bytes and in time, and keep it whatever becomes of it."""
-        limit = min(self._max_body, max(0, MAX_READING_BYTES - self._kept))
-        body = Body(response.headers.get("Content-Encoding", ""), limit)
-        complete = False
-        try:
-            while chunk := response.read1(_CHUNK, decode_content=False):
-                body.add(chunk)
-            body.end()
-            if body.content.count(b",") >= MAX_VALUES:
-                raise VenueResponseInvalid(self.say(path, f"answered more than {MAX_VALUES} values, more than we read"))
-            complete = True
-        except TooLarge:
-            raise VenueResponseInvalid(
-                self.say(path, f"answered more than {limit} bytes, which is more than we read")
-            ) from None
-        except BadEncoding as error:
-            raise VenueResponseInvalid(self.say(path, f"answered in {error}, which we did not ask for")) from None
-        except (exceptions.ProtocolError, zlib.error):
-            raise VenueUnavailable(self.say(path, "got an answer that was cut short")) from None
-        finally:
-            content = redacted(body.content, secrets)
+        def keep(status: int, content: bytes, complete: bool) -> None:
             if not complete:
                 # What could not be used is kept as far as it can explain itself.
-                content = content[:_CHUNK]
+                content = content[:CHUNK]
             self._kept += len(content)
-            self.answers.append(
-                Answer(target, response.status, self._clock(), content.decode("utf-8", "replace"), complete)
+            self.answers.append(Answer(target, status, self._clock(), content.decode("utf-8", "replace"), complete))
+
+        try:
+            return ask(
+                pool(),
+                self._base + target,
+                headers,
+                host=self.host,
+                seconds=seconds,
+                monotonic=self._monotonic,
+                limit=min(self._max_body, max(0, MAX_READING_BYTES - self._kept)),
+                keep=keep,
             )
-        return _Raw(response.status, response.headers, content)
+        except NoAnswer as error:
+            raise (VenueResponseInvalid if error.lasting else VenueUnavailable)(self.say(path, str(error))) from None
 
     # -- what an answer means ------------------------------------------------------------------------------------
 
-    def _read(self, path: str, raw: _Raw, dialect: Dialect) -> Reply:
+    def _read(self, path: str, raw: Received, dialect: Dialect) -> Reply:
         """Status first, then the kind of body, then the body: an error page is never read as data."""
         if not 200 <= raw.status < 300:
             body = json_or_none(raw.content)
             if dialect.absent(raw.status, body):
                 return Reply(None, http_date(raw.headers.get("Date", "")))
             raise self._refused(path, raw, body, dialect)
-        kind = raw.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if kind and kind != "application/json" and not kind.endswith("+json"):
-            raise VenueUnavailable(self.say(path, f"answered {raw.status} with {shown(kind)} instead of JSON"))
+        if (kind := wrong_kind(raw)) is not None:
+            raise VenueUnavailable(self.say(path, f"answered {raw.status} with {kind} instead of JSON"))
         try:
             document = parse_json(raw.content, "the answer")
         except Malformed as error:
@@ -272,29 +202,21 @@ class VenueHttp:
             raise VenueResponseInvalid(self.say(path, f"answered {raw.status}, but the answer is null"))
         return Reply(document, http_date(raw.headers.get("Date", "")))
 
-    def _refused(self, path: str, raw: _Raw, body: Any, dialect: Dialect) -> TrueupError:
+    def _refused(self, path: str, raw: Received, body: Any, dialect: Dialect) -> TrueupError:
         status = raw.status
-        words = venue_words(raw.content)
+        words = own_words(raw.content)
         if 300 <= status < 400:
             return VenueResponseInvalid(self.say(path, f"was redirected ({status}), which is refused: check base_url"))
         verdict = dialect.classify(status, body) if 400 <= status < 500 else None
         error, advice = verdict or verdict_of_status(status, body)
         return error(self.say(path, f"answered {status}: {words}{f'. {advice}' if advice else ''}"))
 
-    def _rate_limited(self, path: str, raw: _Raw, wait: float | None) -> VenueRateLimited:
-        words = venue_words(raw.content)
+    def _rate_limited(self, path: str, raw: Received, wait: float | None) -> VenueRateLimited:
+        words = own_words(raw.content)
         stated = "states no wait" if wait is None else f"asks to wait {wait:.3g} s"
         return VenueRateLimited(
             self.say(path, f"answered 429: {words}. The venue {stated}"),
             None if wait is None else math.ceil(wait),
-        )
-
-    def _tls_failed(self, path: str, error: exceptions.SSLError) -> TrueupError:
-        fault = certificate_fault(error)
-        if fault is None:
-            return VenueUnavailable(self.say(path, "failed in TLS"))
-        return VenueResponseInvalid(
-            self.say(path, f"was not sent: the venue's certificate is not trusted ({shown(fault)})")
         )
 
     @contextmanager
@@ -308,12 +230,3 @@ class VenueHttp:
     def say(self, path: str, what: str) -> str:
         """Open a sentence about a request, for an error: who, what was asked, what came of it."""
         return f"{self.who}: GET {path} {what}"
-
-
-def _secrets(headers: Mapping[str, str]) -> tuple[bytes, ...]:
-    """List what an echoing venue could send back to us: each value sent, a token without its scheme, and its parts."""
-    values = set()
-    for value in headers.values():
-        token = value.rpartition(" ")[2]
-        values |= {value, token, *token.split(".")}
-    return tuple(value.encode() for value in sorted(values, key=len, reverse=True) if len(value) >= 8)

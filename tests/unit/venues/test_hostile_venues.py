@@ -10,26 +10,22 @@ import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from local.venues import CoinbaseSimulator, faults, make_address, make_credential
 from local.venues.server import Answer, Request, VenueServer
+from tests.unit.tls_kit import DAY, Authority, trusted_authority
 from trueup.domain.models import Account
 from trueup.errors import TrueupError, VenueRateLimited, VenueResponseInvalid, VenueUnavailable
 from trueup.prices import fetch_prices
-from trueup.venues import connection
 from trueup.venues.coinbase_transfers import MAX_REQUESTS
 from trueup.venues.coinbase_transfers import PAGES as TRANSACTION_PAGES
 from trueup.venues.http import MAX_BODY_BYTES, MAX_READING_BYTES, VenueHttp
 from trueup.venues.registry import load
-from trueup.venues.words import redacted
+from trueup.wire.words import redacted
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -360,57 +356,12 @@ def test_a_body_without_a_secret_is_kept_as_it_is() -> None:
 
 # -- certificates ----------------------------------------------------------------------------------------------------
 
-_DAY = timedelta(days=1)
-
-
-class Authority:
-    """A certificate authority of ours."""
-
-    def __init__(self) -> None:
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        self.name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Trueup test authority")])
-        self.certificate = self._sign(self.name, self.key.public_key(), datetime.now(UTC), None)
-
-    def _sign(self, subject: x509.Name, public: Any, begins: datetime, host: str | None) -> x509.Certificate:
-        builder = x509.CertificateBuilder(
-            self.name, subject, public, x509.random_serial_number(), begins - _DAY, begins + _DAY
-        ).add_extension(x509.BasicConstraints(ca=host is None, path_length=None), critical=True)
-        if host is not None:
-            names: list[x509.GeneralName] = [x509.DNSName(host)]
-            if host[0].isdigit():
-                names = [x509.IPAddress(ip_address(host))]
-            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        else:
-            builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-        return builder.sign(self.key, hashes.SHA256())
-
-    def server(self, folder: Path, host: str, begins: datetime) -> ssl.SSLContext:
-        """Serve as `host`, with a certificate that is good for a day before and after `begins`."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
-        certificate = self._sign(subject, key.public_key(), begins, host)
-        pem = folder / "server.pem"
-        encoding, plain = serialization.Encoding.PEM, serialization.NoEncryption()
-        pem.write_bytes(
-            key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, plain) + certificate.public_bytes(encoding)
-        )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(pem)
-        return context
-
 
 @pytest.fixture
-def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Authority]:
+def authority(tmp_path: Path) -> Iterator[Authority]:
     """An authority this process trusts, and no other."""
-    made = Authority()
-    trusted = tmp_path / "trusted.crt"
-    trusted.write_bytes(made.certificate.public_bytes(serialization.Encoding.PEM))
-    monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
-    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
-    connection.pool.cache_clear()
-    yield made
-    connection.pool().clear()
-    connection.pool.cache_clear()
+    with trusted_authority(tmp_path) as made:
+        yield made
 
 
 @contextmanager
@@ -435,8 +386,8 @@ def test_a_certificate_of_a_trusted_authority_for_this_host_is_accepted(authorit
     ("host", "age", "fault"),
     [
         ("evil.test", timedelta(0), "Hostname mismatch|doesn't match|not valid for 'localhost'"),
-        ("localhost", 9 * _DAY, "expired"),
-        ("localhost", -9 * _DAY, "not yet valid"),
+        ("localhost", 9 * DAY, "expired"),
+        ("localhost", -9 * DAY, "not yet valid"),
     ],
     ids=["another host's", "expired", "of tomorrow"],
 )

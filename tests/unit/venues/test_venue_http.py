@@ -26,7 +26,7 @@ from trueup.errors import (
 )
 from trueup.venues.http import VenueHttp
 from trueup.venues.refusals import Dialect, retry_after_seconds
-from trueup.venues.words import shown, venue_words
+from trueup.wire.words import own_words, shown
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PATH = "/v1/thing"
@@ -267,7 +267,7 @@ def test_a_venues_words_are_one_short_line() -> None:
     ],
 )
 def test_the_venues_own_words_are_found(content: bytes, words: str) -> None:
-    assert venue_words(content) == words
+    assert own_words(content) == words
 
 
 def test_a_text_is_shown_without_what_could_change_a_terminal() -> None:

@@ -1,4 +1,4 @@
-"""Connections to venues: pooled for the life of the process, verified, and never waited for beyond a request's end."""
+"""Connections: verified, pooled for the life of the process, and never waited for beyond a request's end."""
 
 import io
 import ssl
@@ -29,7 +29,7 @@ def until(left: Callable[[], float]) -> Iterator[None]:
 class _TimedFile(io.RawIOBase):
     """A socket's bytes, none of which is waited for beyond the request's end.
 
-    A socket's own timeout begins again with every byte, so a venue that drips, in its headers or its body, could hold
+    A socket's own timeout begins again with every byte, so a server that drips, in its headers or its body, could hold
     a request for ever.
     """
 
@@ -75,12 +75,27 @@ class _HttpsPool(HTTPSConnectionPool):
 
 
 @cache
+def trust() -> ssl.SSLContext:
+    """Load whom we trust, once a process: the system's authorities (SSL_CERT_FILE)."""
+    return ssl.create_default_context()  # verifies certificate and host name
+
+
+@cache
 def pool() -> urllib3.PoolManager:
     """Open the pool, once a process. Its requests are made inside `until`."""
-    # create_default_context verifies certificate and host name; the authorities are the system's (SSL_CERT_FILE).
-    manager = urllib3.PoolManager(num_pools=8, maxsize=4, ssl_context=ssl.create_default_context())
+    manager = urllib3.PoolManager(num_pools=8, maxsize=4, ssl_context=trust())
     manager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
     return manager
+
+
+def pinned_pool(scheme: str, address: str, port: int, name: str) -> HTTPConnectionPool:
+    """Open a pool of one connection to this very address; over TLS the certificate must be the named host's.
+
+    Nothing is looked up again, so a name cannot come to mean another address. Its requests carry the Host themselves.
+    """
+    if scheme == "http":
+        return _HttpPool(address, port, maxsize=1)
+    return _HttpsPool(address, port, maxsize=1, ssl_context=trust(), server_hostname=name)
 
 
 def certificate_fault(error: BaseException) -> str | None:

@@ -1,4 +1,4 @@
-"""A venue's own words, made fit to stand in one of our errors."""
+"""What a server says for itself, made fit to stand in one of our errors."""
 
 import re
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 from trueup.domain.reading import Malformed, parse_json
 
 WORDS = 200
-"""How much of a venue's own words an error carries."""
+"""How much of a server's own words an error carries."""
 # A number with a fraction may be a balance. Codes, times in whole seconds and addresses (192.0.2.1) have none.
 _FRACTION = re.compile(r"(?<![\w.,])\d[\d,]*\.\d+(?![\w.])")
 
 
 def shown(text: str) -> str:
-    """Make a venue's text fit for an error line: one line, no control characters, cut."""
+    """Make somebody else's text fit for an error line: one line, no control characters, cut."""
     text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     return text if len(text) <= WORDS else text[: WORDS - 1] + "…"
 
@@ -29,8 +29,8 @@ def redacted(content: bytes | bytearray, secrets: tuple[bytes, ...]) -> bytes:
     return content
 
 
-def venue_words(content: bytes) -> str:
-    """Say what the venue said: its message fields, or the text of its page. What may be a balance is left out."""
+def own_words(content: bytes) -> str:
+    """Say what the server said: its message fields, or the text of its page. What may be a balance is left out."""
     return _FRACTION.sub("[number]", _words(content))
 
 

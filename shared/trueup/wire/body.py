@@ -2,7 +2,7 @@
 
 import zlib
 
-from trueup.venues.words import shown
+from trueup.wire.words import shown
 
 _GZIP = 16 + zlib.MAX_WBITS
 
