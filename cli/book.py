@@ -9,13 +9,13 @@ import typer
 
 from cli.accounts import find_account
 from cli.cloud import Cloud, connect
-from cli.csv_book import read_csv_book
 from cli.errors import BadInput
-from cli.files import read_document
+from cli.files import read_bytes, read_document
 from cli.options import DEFAULT_STACK, AccountId, AsOf, Json, Local, Region, StackName, account_id, check_run_id, moment
 from cli.output import note, print_document, print_line, print_table
 from cli.tables import book_table
 from trueup.clock import utc_now
+from trueup.domain.csv_book import read_csv_book
 from trueup.domain.documents import book_document, read_book, read_observation
 from trueup.domain.models import Book, Holding, Observation
 from trueup.domain.reading import Malformed, format_time
@@ -69,7 +69,8 @@ def import_book(
     """Import a book from a file, as of now or --as-of."""
     name = account_id(account, "--account")
     if file.suffix.lower() == ".csv":
-        book = read_csv_book(file, name, utc_now() if as_of is None else moment(as_of, "--as-of"))
+        at = utc_now() if as_of is None else moment(as_of, "--as-of")
+        book = read_csv_book(read_bytes(file), name, at, str(file))
     elif as_of is not None:
         raise BadInput("--as-of: is for CSV books; a JSON book states its own as_of")
     else:

@@ -9,14 +9,14 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from cli import exits
-from cli.csv_book import read_csv_book
 from cli.errors import BadInput
-from cli.files import read_document
+from cli.files import read_bytes, read_document
 from cli.options import AsOf, Json, moment
 from cli.output import note, print_document, print_line, print_table
 from cli.tables import account_report_table, totals_line
 from trueup.domain.compare import compare, unverified
 from trueup.domain.correlate import Known, correlate, held_at_breaks
+from trueup.domain.csv_book import read_csv_book
 from trueup.domain.documents import read_account, read_book, read_prices, read_snapshot
 from trueup.domain.models import Account, Book, Observation, PriceSet, Snapshot
 from trueup.domain.names import under_our_names
@@ -199,7 +199,7 @@ class _Reader:
         def read(path: Path) -> Book:
             if snapshot is not None and _is_csv(path):
                 now = snapshot.observed_at if self.as_of is None else moment(self.as_of, "--as-of")
-                return read_csv_book(path, snapshot.account_id, now)
+                return read_csv_book(read_bytes(path), snapshot.account_id, now, str(path))
             book = read_book(read_document(path), str(path))
             if snapshot is not None and book.account_id != snapshot.account_id:
                 raise BadInput(

@@ -34,7 +34,14 @@ _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
 
 
 class NotAnAmount(ValueError):
-    """The text is not an exact decimal number within bounds; the message says what is wrong with it."""
+    """The text is not an exact decimal number within bounds; the message says what is wrong with it.
+
+    The message quotes the text; `problem` does not, for where it may be a balance.
+    """
+
+    def __init__(self, problem: str, text: str | None = None) -> None:
+        super().__init__(problem if text is None else f"{problem}, not {shorten(text)}")
+        self.problem = problem
 
 
 def parse_amount(text: object, digits: int = MAX_DIGITS) -> Decimal:
@@ -46,7 +53,7 @@ def parse_amount(text: object, digits: int = MAX_DIGITS) -> Decimal:
     if not isinstance(text, str):
         raise NotAnAmount(f'must be a string such as "1.25", not {describe(text)}')
     if len(text) > 2 * digits + 16 or not _NUMBER.fullmatch(text):
-        raise NotAnAmount(f'must be a decimal number such as "1.25", not {shorten(text)}')
+        raise NotAnAmount('must be a decimal number such as "1.25"', text)
     value = Decimal(text)
     if value == 0:
         return ZERO

@@ -12,6 +12,7 @@ from typing import Any
 
 from .amounts import describe, plain, shorten
 from .base_urls import check_base_url
+from .book_sources import read_source, source_document
 from .models import Account, Book, Holding, Observation, Pending, PriceSet, Snapshot
 from .reading import Malformed, Record, digest, format_time, read_plain, read_text
 from .reasons import REASONS, Reason
@@ -22,16 +23,20 @@ SCHEMA = 1
 def read_account(document: object, venues: Collection[str], place: str = "account") -> Account:
     """Read an account; `venues` are the venue names that exist."""
     record = Record(document, place)
+    account_id = record.slug("account_id")
+    venue = record.choice("venue", venues)
+    secret = record.optional_text("secret")
     account = Account(
-        account_id=record.slug("account_id"),
-        venue=record.choice("venue", venues),
+        account_id=account_id,
+        venue=venue,
         enabled=record.optional_boolean("enabled", absent=True),
-        secret=record.optional_text("secret"),
+        secret=secret,
         address=record.optional_text("address"),
         subaccounts=_subaccounts(record),
         wallets=_names(record, "wallets") if record.has("wallets") else None,
         base_url=_base_url(record),
         options=_options(record),
+        book=read_source(record, venue, secret),
     )
     record.done()
     return account
@@ -49,6 +54,7 @@ def account_document(account: Account) -> dict[str, Any]:
         "wallets": None if account.wallets is None else list(account.wallets),
         "base_url": account.base_url,
         "options": dict(account.options),
+        "book": source_document(account.book),
     }
 
 

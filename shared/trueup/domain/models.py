@@ -13,6 +13,27 @@ from .reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
+class HttpsSource:
+    """A book that is asked for at an address. `secret` names the bearer token, and is never the token."""
+
+    url: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class S3Source:
+    """A book that is an object in a bucket: CSV or JSON, by the ending of its key."""
+
+    bucket: str
+    key: str
+
+    @property
+    def is_csv(self) -> bool:
+        """Tell whether the object is a CSV book."""
+        return self.key.lower().endswith(".csv")
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """One separately readable account at a venue. `secret` and `address` say how to read it, never the secret."""
 
@@ -27,6 +48,8 @@ class Account:
     """Which wallets to ask for; None is the venue's own list."""
     base_url: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    book: HttpsSource | S3Source | None = None
+    """Where its book comes from; None is Trueup's own table."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,13 +174,13 @@ class Record:
         return self.boolean(field) if self.has(field) else absent
 
     def amount(self, field: str) -> Decimal:
-        """Take an exact amount, written as a string."""
-        return read_amount(self.raw(field), self.at(field))
+        """Take an exact amount, written as a string. An error never quotes it: it may be a balance."""
+        return read_amount(self.raw(field), self.at(field), quoted=False)
 
     def optional_amount(self, field: str, digits: int = MAX_DIGITS) -> Decimal | None:
-        """Take an exact amount that may be absent or null."""
+        """Take an exact amount that may be absent or null. An error never quotes it."""
         value = self.optional_raw(field)
-        return None if value is None else read_amount(value, self.at(field), digits)
+        return None if value is None else read_amount(value, self.at(field), digits, quoted=False)
 
     def time(self, field: str) -> datetime:
         """Take an RFC 3339 time with its offset; the result is in UTC."""
@@ -231,12 +231,12 @@ def read_text(value: object, place: str) -> str:
     return value
 
 
-def read_amount(value: object, place: str, digits: int = MAX_DIGITS) -> Decimal:
-    """Read an exact amount from a string."""
+def read_amount(value: object, place: str, digits: int = MAX_DIGITS, *, quoted: bool = True) -> Decimal:
+    """Read an exact amount from a string. Unless `quoted`, an error leaves out what stands there instead."""
     try:
         return parse_amount(value, digits)
     except NotAnAmount as error:
-        raise Malformed(place, str(error)) from None
+        raise Malformed(place, str(error) if quoted else error.problem) from None
 
 
 def read_time(value: object, place: str) -> datetime:

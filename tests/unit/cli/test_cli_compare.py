@@ -139,7 +139,7 @@ def refused(ran: Ran, *words: str) -> None:
             {"holdings": [{"wallet": "spot", "asset": "BTC", "total": 1.1}]},
             ["snapshot.json.holdings[0].total", "a number"],
         ),
-        ({"holdings": [{"wallet": "spot", "asset": "BTC", "total": "NaN"}]}, ["total", "'NaN'"]),
+        ({"holdings": [{"wallet": "spot", "asset": "BTC", "total": "NaN"}]}, ["holdings[0].total", "decimal number"]),
         ({"holdings": [{"wallet": "spot", "asset": "BTC"}]}, ["total", "is missing"]),
         ({"holdings": [{"wallet": "moon", "asset": "BTC", "total": "1"}]}, ["wallet", "moon" if False else "spot"]),
         ({"holdings": SNAPSHOT["holdings"] * 2}, ["holdings[1]", "repeats"]),

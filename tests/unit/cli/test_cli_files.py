@@ -1,18 +1,14 @@
 """Files people write: YAML that means what it says, CSV books, and one line for every fault."""
 
 import json
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
-from cli.csv_book import read_csv_book
 from cli.errors import BadInput
 from cli.files import MAX_YAML_BYTES, read_document
 from cli.strict_yaml import parse_yaml
 from trueup.domain.reading import Malformed
-
-NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 def yaml(text: str | bytes):
@@ -100,69 +96,6 @@ def test_a_json_number_with_a_point_never_becomes_a_float(tmp_path):
     path = tmp_path / "a.json"
     path.write_text('{"relative": 0.1}')
     assert read_document(path) == {"relative": Decimal("0.1")}
-
-
-# -- CSV -------------------------------------------------------------------------------------------------------
-
-
-def csv_book(tmp_path, text: str | bytes):
-    path = tmp_path / "book.csv"
-    path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return read_csv_book(path, "cb-main", NOW)
-
-
-def test_a_csv_book_holds_what_it_says_exactly(tmp_path):
-    book = csv_book(tmp_path, "held,asset,wallet,total\r\n0.02,BTC,spot,1.250000000000000001\r\n,ETH,earn,-1e-8\r\n")
-    assert book.wallets == ("earn", "spot")
-    assert [(h.wallet, h.asset, h.total, h.held) for h in book.holdings] == [
-        ("spot", "BTC", Decimal("1.250000000000000001"), Decimal("0.02")),
-        ("earn", "ETH", Decimal("-1e-8"), None),
-    ]
-    assert book.as_of == NOW
-
-
-def test_blank_lines_and_a_byte_order_mark_are_tolerated(tmp_path):
-    book = csv_book(tmp_path, b"\xef\xbb\xbfwallet,asset,total\n\nspot,BTC,1\n\n")
-    assert len(book.holdings) == 1
-
-
-def test_the_version_follows_the_content_and_nothing_else(tmp_path):
-    one = csv_book(tmp_path, "wallet,asset,total\nspot,BTC,1\n").version
-    assert csv_book(tmp_path, "wallet,asset,total\r\nspot,BTC,1.0\r\n").version == one
-    assert csv_book(tmp_path, "wallet,asset,total\nspot,BTC,2\n").version != one
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("", "is empty; the columns are wallet, asset, total"),
-        ("wallet,asset\nspot,BTC\n", "line 1: the column total is missing"),
-        ("wallet,asset,total,price\n", "line 1: unknown column 'price'"),
-        ("Wallet,asset,total\n", "line 1: unknown column 'Wallet'"),
-        ("wallet,asset,total,total\n", "line 1: repeats the column total"),
-        ("wallet;asset;total\nspot;BTC;1\n", "line 1: unknown column"),
-        ("wallet,asset,total\n", "names no holding"),
-        ("wallet,asset,total\nspot,BTC\n", "line 2: has 2 values for 3 columns"),
-        ("wallet,asset,total\nspot,BTC,1,2\n", "line 2: has 4 values for 3 columns"),
-        ("wallet,asset,total\nspot,BTC,1\nspot,BTC,2\n", "line 3: repeats spot 'BTC' of line 2"),
-        ("wallet,asset,total\nspot,BTC,one\n", "line 2, column total: must be a decimal number"),
-        ("wallet,asset,total\nspot,BTC,\n", "line 2, column total"),
-        ('wallet,asset,total\nspot,BTC,"1,5"\n', "line 2, column total"),
-        ("wallet,asset,total\nspot,BTC,nan\n", "line 2, column total"),
-        ("wallet,asset,total,held\nspot,BTC,1,x\n", "line 2, column held"),
-        ("wallet,asset,total\n spot,BTC,1\n", "line 2, column wallet"),
-        ("wallet,asset,total\nspot,,1\n", "line 2, column asset"),
-        ('wallet,asset,total\nspot,"BTC,1\n', "is not CSV"),
-        ("wallet,asset,total\nspot,B\x00C,1\n", "line 2"),
-        (b"wallet,asset,total\nspot,\xff,1\n", "is not UTF-8 text (byte 24)"),
-    ],
-)
-def test_a_wrong_csv_is_one_line_with_file_line_and_column(tmp_path, text, words):
-    with pytest.raises((BadInput, Malformed)) as caught:
-        csv_book(tmp_path, text)
-    assert words in str(caught.value)
-    assert "book.csv" in str(caught.value)
-    assert "\n" not in str(caught.value)
 
 
 def test_a_csv_book_and_the_same_json_book_compare_alike(tmp_path):

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from cli.csv_book import read_csv_book
 from cli.strict_yaml import parse_yaml
 from trueup.alerts.message import alerts_of
 from trueup.config import ROOM
 from trueup.domain.advance import SecondLook, advance
 from trueup.domain.compare import compare
+from trueup.domain.csv_book import read_csv_book
 from trueup.domain.documents import read_account, read_book, read_prices, read_snapshot
 from trueup.domain.models import Observation
 from trueup.domain.policy import default_policy, policy_document, read_policy, read_policy_document
@@ -38,7 +38,7 @@ def sample(heading: str) -> str:
 def run_report() -> RunReport:
     """The run that the samples tell of: the files in examples/, compared."""
     snapshot = read_snapshot(parse_json((EXAMPLES / "snapshot.json").read_bytes(), "snapshot"))
-    book = read_csv_book(EXAMPLES / "book.csv", snapshot.account_id, snapshot.observed_at)
+    book = read_csv_book((EXAMPLES / "book.csv").read_bytes(), snapshot.account_id, snapshot.observed_at)
     prices = read_prices(parse_json((EXAMPLES / "prices.json").read_bytes(), "prices"))
     run_id = "20261122T120000Z"
     report = compare(Observation(snapshot, book, book), default_policy(), prices, run_id=run_id)

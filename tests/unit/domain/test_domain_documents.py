@@ -27,7 +27,7 @@ from trueup.domain.documents import (
     read_snapshot,
     snapshot_document,
 )
-from trueup.domain.models import Account, Book, Holding, Observation, Pending, PriceSet, Snapshot
+from trueup.domain.models import Account, Book, Holding, Observation, Pending, PriceSet, S3Source, Snapshot
 from trueup.domain.reading import Malformed, canonical_json, digest, parse_json
 from trueup.domain.reasons import Reason
 
@@ -422,6 +422,7 @@ ACCOUNTS = st.builds(
     | st.sets(st.integers(0, 128_000), min_size=1, max_size=3).map(lambda found: tuple(sorted(found))),
     wallets=st.none() | st.permutations(WALLETS).map(tuple),
     base_url=st.none() | st.just("https://example.test"),
+    book=st.none() | st.just(S3Source("desk-books", "b.csv")),
     options=st.dictionaries(
         NAMES, st.none() | st.booleans() | st.integers(0, 9) | NAMES | st.lists(NAMES, max_size=2), max_size=2
     ),
@@ -478,6 +479,7 @@ def test_the_written_account_has_exactly_the_documented_fields() -> None:
         "wallets",
         "base_url",
         "options",
+        "book",
     ]
     assert account_document(read_any_account(ACCOUNT))["subaccounts"] == "all"
     assert account_document(read_any_account(ACCOUNT | {"subaccounts": [128, 0]}))["subaccounts"] == [0, 128]
