@@ -1,7 +1,6 @@
 """`trueup book`: what we believe an account holds. Whole books only; nobody overwrites what they did not see."""
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +13,7 @@ from cli.files import read_bytes, read_document
 from cli.options import DEFAULT_STACK, AccountId, AsOf, Json, Local, Region, StackName, account_id, check_run_id, moment
 from cli.output import note, print_document, print_line, print_table
 from cli.tables import book_table
+from trueup.books.table import MAX_AHEAD
 from trueup.clock import utc_now
 from trueup.domain.csv_book import read_csv_book
 from trueup.domain.documents import book_document, read_book, read_observation
@@ -23,8 +23,6 @@ from trueup.errors import BookInvalid, BookUnavailable, ConfigInvalid
 from trueup.store import keys
 
 app = typer.Typer(help="Our side: put, import, show, and adopt what the venue holds.")
-MAX_AHEAD = timedelta(seconds=30)
-"""A book dated later than this after now would be reported as clock_skew, not compared."""
 LOOK_BACK = 100
 """How many reports adopt looks through for one with evidence."""
 

@@ -92,6 +92,8 @@ class FetchSettings:
     venue: str
     secret_prefix: str
     timeout_milliseconds: int
+    book_allowed_hosts: frozenset[str]
+    """Hosts that may be asked for a book although they are not on the public internet."""
 
     @classmethod
     def from_env(cls, env: _Environment) -> "FetchSettings":
@@ -101,7 +103,20 @@ class FetchSettings:
             venue=_text(env, "VENUE"),
             secret_prefix=_text(env, "SECRET_PREFIX"),
             timeout_milliseconds=_timeout(env),
+            book_allowed_hosts=book_hosts(env.get("BOOK_ALLOWED_HOSTS", "")),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class BookSettings:
+    """What taking a pushed book needs."""
+
+    stores: Stores
+
+    @classmethod
+    def from_env(cls, env: _Environment) -> "BookSettings":
+        """Read the environment. Raises ConfigInvalid naming the variable and what is allowed."""
+        return cls(Stores.from_env(env))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +159,20 @@ class CompareSettings:
             fetch_functions=_functions(env, "FETCH_FUNCTIONS"),
             max_concurrency=_whole(env, "MAX_CONCURRENCY", 1, 1000),
         )
+
+
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", re.ASCII)
+
+
+def book_hosts(text: str) -> frozenset[str]:
+    """Read BookAllowedHosts: names of hosts, separated by commas; none in an empty text. Raises ConfigInvalid."""
+    hosts = [host.strip().lower() for host in text.split(",")] if text else []
+    for host in hosts:
+        if not _HOST.fullmatch(host):
+            raise ConfigInvalid(
+                f"BOOK_ALLOWED_HOSTS must be hosts such as books.internal, by commas; not {shorten(host)}"
+            )
+    return frozenset(hosts)
 
 
 LOWEST_THRESHOLD, HIGHEST_THRESHOLD = Decimal("0.0001"), Decimal(10)

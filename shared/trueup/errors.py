@@ -51,7 +51,7 @@ class BookUnavailable(TrueupError):
 
 
 class BookInvalid(TrueupError):
-    """The book was read and is not a book: the message names the place."""
+    """What is there is not a book of this account, or may not be had: the message names the place."""
 
 
 class BookConflict(TrueupError):

@@ -47,11 +47,26 @@ PROOFS: dict[str, dict[str, tuple[Proof, ...]]] = {
         "ReadAccountAndBookHead": _USED,
         "ReadBook": _USED,
         "WriteObservation": _USED,
+        "ReadOwnSecrets": _USED,
         "OpenTable": (Proof.EVALUATION,),
         "OpenBooksAndSealEvidence": (Proof.EVALUATION,),
+        "OpenOwnSecrets": (Proof.EVALUATION,),
     },
     "FetchSubnetPolicy": {
         "LiveInSubnets": (Proof.SIMULATION,),
+    },
+    "FetchBookPolicy": {
+        "ReadBooksInBucket": _USED,
+        # The local cloud tells anybody that an object is not there.
+        "TellMissingBooks": (Proof.EVALUATION,),
+    },
+    "BookRole": {
+        **_EVERY_FUNCTION,
+        "ReadAccountAndBookHead": _USED,
+        "WriteBookHead": _USED,
+        "WriteBook": _USED,
+        "OpenTable": (Proof.EVALUATION,),
+        "SealBooks": (Proof.EVALUATION,),
     },
     "FetchPricesRole": {
         **_EVERY_FUNCTION,

@@ -118,7 +118,8 @@ class Deployed:
         """Return the environment a function is given."""
         own = self.template["Resources"][function]["Properties"].get("Environment", {}).get("Variables", {})
         common = self.template["Globals"]["Function"]["Environment"]["Variables"]
-        return {name: str(self.resolve(value)) for name, value in {**common, **own}.items()}
+        resolved = {name: self.resolve(value) for name, value in {**common, **own}.items()}
+        return {name: str(value) for name, value in resolved.items() if value is not NO_VALUE}
 
     def timeout(self, function: str) -> int:
         """Return a function's timeout in seconds."""

@@ -216,6 +216,8 @@ def test_an_operator_finds_everything_in_the_outputs(template: dict[str, Any], d
         "KeyArn",
         "SecretPrefix",
         "FetchFunctions",
+        "BookFunctionArn",
+        "BookAllowedHosts",
     }
     assert outputs["SecretPrefix"] == "trueup/" == deployed.environment("FetchCoinbaseFunction")["SECRET_PREFIX"]
     assert all(it["Description"] for it in template["Outputs"].values())

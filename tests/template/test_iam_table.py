@@ -30,10 +30,10 @@ def test_every_statement_of_every_role_has_a_proof(template: dict[str, Any]) -> 
 
 
 def test_every_right_a_function_uses_by_itself_is_proven_by_a_run() -> None:
-    """The rest is used by AWS on its behalf: logs, traces, the key."""
+    """The rest is used by AWS on its behalf: logs, traces, the key, and the question whether an object is there."""
     for role in PROOFS.keys() - {"FetchSubnetPolicy", "ReconcileRole", "ScheduleRole"}:
         for sid, proofs in PROOFS[role].items():
-            behind = sid in {"WriteOwnLogs", "SendTraces"} or sid.startswith(("Open", "Seal"))
+            behind = sid in {"WriteOwnLogs", "SendTraces", "TellMissingBooks"} or sid.startswith(("Open", "Seal"))
             assert (Proof.RUN in proofs) is not behind, f"{role} {sid}"
 
 
@@ -41,7 +41,13 @@ def test_every_right_a_function_uses_by_itself_is_proven_by_a_run() -> None:
 def test_the_table_of_a_role_is_what_the_template_says_and_the_tests_do(
     template: dict[str, Any], page: str, role: str
 ) -> None:
-    deployed = Deployed(template, FetchSubnetIds="subnet-0a", FetchSecurityGroupIds="sg-0a")
+    deployed = Deployed(
+        template,
+        FetchSubnetIds="subnet-0a",
+        FetchSecurityGroupIds="sg-0a",
+        BookBucket="desk-books",
+        BookPrefix="books/",
+    )
     rows = _table(page, role)
 
     assert [{name: row[name] for name in row if name != "Why"} for row in rows] == [
@@ -114,7 +120,7 @@ def _where(statement: dict[str, Any]) -> str:
 def _short(name: str) -> str:
     """Leave out what every ARN of the stack has in common."""
     region, account = PSEUDO["AWS::Region"], PSEUDO["AWS::AccountId"]
-    return re.sub(rf"^arn:(aws:\w+:{region}:{account}:)?", "", name).replace(f".{region}.", ".")
+    return re.sub(rf"^arn:(aws:\w+:{region}:{account}:|aws:s3:::)?", "", name).replace(f".{region}.", ".")
 
 
 def _code(values: list[str]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from cfn import FUNCTION, Deployed, of_type, parameter_accepts
 
-from trueup.config import INTERVALS, CompareSettings, FetchSettings, PlanSettings, PricesSettings
+from trueup.config import INTERVALS, BookSettings, CompareSettings, FetchSettings, PlanSettings, PricesSettings
 from trueup.errors import ConfigInvalid
 
 REFUSED = {
@@ -36,6 +36,9 @@ REFUSED = {
     "MaxConcurrency": ["0", "41"],
     "FetchSubnetIds": ["subnet", "subnet-1,", "subnet-1, subnet-2", "vpc-1"],
     "FetchSecurityGroupIds": ["sg", "sg-1;sg-2", "default"],
+    "BookAllowedHosts": ["Books.internal", "https://books.internal", "a,", "a, b", "books.internal:8443", "*.internal"],
+    "BookBucket": ["Desk", "a", "desk/books", "arn:aws:s3:::desk-books", "desk-*"],
+    "BookPrefix": ["books/*", "books?", "${x}", "a b"],
     "RetentionDays": ["0", "29", "3651"],
     "LogRetentionDays": ["0", "2", "31"],
 }
@@ -45,6 +48,9 @@ ACCEPTED = {
     "PricesBaseUrl": ["http://127.0.0.1:8080", "http://localhost", "https://prices.example/v2"],
     "FetchSubnetIds": ["", "subnet-0123456789abcdef0", "subnet-0000000a,subnet-0000000b"],
     "FetchSecurityGroupIds": ["", "sg-0123456789abcdef0", "sg-0000000a,sg-0000000b"],
+    "BookAllowedHosts": ["", "books.internal", "localhost", "books.internal,10.0.0.7"],
+    "BookBucket": ["", "desk-books", "desk.books.7"],
+    "BookPrefix": ["", "books/", "desk=a/(2)_!.-+"],
     "AlertEmail": ["", "desk@example.com"],
     "AlertWebhookUrl": ["", "https://hooks.example/x?y=z"],
 }
@@ -140,6 +146,7 @@ def _starts(stack: Deployed) -> bool:
             "ReconciliationTimeoutMilliseconds": "60000",
         },
         {"PricesBaseUrl": "http://127.0.0.1:8080", "ReconciliationEnabled": "false"},
+        {"BookAllowedHosts": "books.internal,10.0.0.7", "BookBucket": "desk-books", "BookPrefix": "books/"},
     ],
 )
 def test_every_function_understands_the_environment_it_is_given(
@@ -151,6 +158,7 @@ def test_every_function_understands_the_environment_it_is_given(
     PricesSettings.from_env(stack.environment("FetchPricesFunction"))
     CompareSettings.from_env(stack.environment("CompareFunction"))
     assert FetchSettings.from_env(stack.environment("FetchCoinbaseFunction")).venue == "coinbase"
+    BookSettings.from_env(stack.environment("BookFunction"))
     assert FetchSettings.from_env(stack.environment("FetchDydxFunction")).venue == "dydx"
 
 
@@ -233,6 +241,25 @@ def test_subnets_without_security_groups_or_the_other_way_round_are_refused(
     [told] = Deployed(template, **{name: FIXED[name]}).refusals()
     other = next(it for it in FIXED if it != name)
     assert told == f"With {name}, {other} must be given too"
+
+
+def test_hosts_inside_that_are_allowed_arrive_at_what_reads_books_and_in_the_outputs(template: dict[str, Any]) -> None:
+    stack = Deployed(template, BookAllowedHosts="books.internal,10.0.0.7")
+    for venue in ("Coinbase", "Dydx"):
+        settings = FetchSettings.from_env(stack.environment(f"Fetch{venue}Function"))
+        assert settings.book_allowed_hosts == {"books.internal", "10.0.0.7"}
+    output = template["Outputs"]["BookAllowedHosts"]
+    assert (stack.holds(output["Condition"]), stack.resolve(output["Value"])) == (True, "books.internal,10.0.0.7")
+
+
+def test_without_them_none_is_allowed(template: dict[str, Any], deployed: Deployed) -> None:
+    assert FetchSettings.from_env(deployed.environment("FetchCoinbaseFunction")).book_allowed_hosts == frozenset()
+    assert not deployed.holds(template["Outputs"]["BookAllowedHosts"]["Condition"])
+
+
+def test_a_prefix_without_a_bucket_is_refused(template: dict[str, Any]) -> None:
+    [told] = Deployed(template, BookPrefix="books/").refusals()
+    assert told == "With BookPrefix, BookBucket must be given too"
 
 
 def test_the_address_that_may_carry_a_token_is_not_shown_again(template: dict[str, Any]) -> None:

@@ -34,6 +34,13 @@ MAY = {
         ("dynamodb:GetItem", "BOOK#*"),
         ("s3:GetObject", "books/*"),
         ("s3:PutObject", "runs/*/observations/*"),
+        ("secretsmanager:GetSecretValue", "dydx/*"),
+    },
+    "BookRole": {
+        ("dynamodb:GetItem", "ACCOUNTS"),
+        ("dynamodb:GetItem", "BOOK#*"),
+        ("dynamodb:PutItem", "BOOK#*"),
+        ("s3:PutObject", "books/*"),
     },
     "FetchPricesRole": {
         ("dynamodb:PutItem", "PRICES"),
@@ -71,7 +78,13 @@ ENCRYPTION = {
         ("kms:GenerateDataKey", "s3"),
         ("kms:Decrypt", "secretsmanager"),
     },
-    "FetchDydxRole": {("kms:Decrypt", "dynamodb"), ("kms:Decrypt", "s3"), ("kms:GenerateDataKey", "s3")},
+    "FetchDydxRole": {
+        ("kms:Decrypt", "dynamodb"),
+        ("kms:Decrypt", "s3"),
+        ("kms:GenerateDataKey", "s3"),
+        ("kms:Decrypt", "secretsmanager"),
+    },
+    "BookRole": {("kms:Decrypt", "dynamodb"), ("kms:GenerateDataKey", "s3")},
     "FetchPricesRole": {("kms:Decrypt", "dynamodb"), ("kms:GenerateDataKey", "s3")},
     "CompareRole": {
         ("kms:Decrypt", "dynamodb"),
@@ -150,7 +163,7 @@ def test_no_venue_reads_the_secrets_of_another(roles: dict[str, dict[str, Any]])
             if "kms:EncryptionContext:SecretARN" in context:
                 assert context["kms:EncryptionContext:SecretARN"] == f"{SECRETS}{venue}/*"
     readers = {name for name, granted in MAY.items() if any(it[0].startswith("secretsmanager:") for it in granted)}
-    assert readers == {"FetchCoinbaseRole"}, "dYdX is read by public address"
+    assert readers == {"FetchCoinbaseRole", "FetchDydxRole"}, "dYdX's are the tokens for books, never a key"
 
 
 def test_every_statement_says_in_its_name_what_it_is_for(roles: dict[str, dict[str, Any]]) -> None:
@@ -196,13 +209,38 @@ def test_no_wildcard_escapes_by_the_way_it_is_written(allowing: str) -> None:
 
 
 def test_no_role_is_given_a_policy_that_is_written_elsewhere(template: dict[str, Any]) -> None:
-    """But for what living in a subnet takes, which only who chooses subnets gives to what reads venues."""
+    """But for what only some operators choose: to live in subnets, and to read books in a bucket of theirs."""
     assert not any("ManagedPolicyArns" in properties for properties in of_type(template, ROLE).values())
     policies = {"AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy"}
-    [name] = [name for name, it in template["Resources"].items() if it["Type"] in policies]
-    assert (name, template["Resources"][name]["Condition"]) == ("FetchSubnetPolicy", "OwnSubnets")
-    [statement] = template["Resources"][name]["Properties"]["PolicyDocument"]["Statement"]
+    found = {name: it for name, it in template["Resources"].items() if it["Type"] in policies}
+    assert {name: it["Condition"] for name, it in found.items()} == {
+        "FetchSubnetPolicy": "OwnSubnets",
+        "FetchBookPolicy": "BooksInBucket",
+    }
+    [statement] = statements(found["FetchSubnetPolicy"]["Properties"])
     assert all(action.startswith("ec2:") for action in statement["Action"])
+
+
+@pytest.mark.parametrize("prefix", ["", "books/"])
+def test_who_names_a_bucket_of_books_lets_what_reads_venues_read_those_and_nothing_else(
+    template: dict[str, Any], prefix: str
+) -> None:
+    policy = Deployed(template, BookBucket="desk-books", BookPrefix=prefix).resources["FetchBookPolicy"]["Properties"]
+
+    assert policy["Roles"] == ["FetchCoinbaseRole", "FetchDydxRole"]
+    assert [(it["Action"], it["Resource"], it.get("Condition")) for it in statements(policy)] == [
+        ("s3:GetObject", f"arn:aws:s3:::desk-books/{prefix}*", None),
+        ("s3:ListBucket", "arn:aws:s3:::desk-books", {"StringLikeIfExists": {"s3:prefix": f"{prefix}*"}}),
+    ]
+
+
+def test_without_a_bucket_of_books_nobody_may_read_another_bucket(deployed: Deployed) -> None:
+    assert "FetchBookPolicy" not in deployed.resources
+
+
+def test_a_venue_that_was_not_chosen_is_given_no_books(template: dict[str, Any]) -> None:
+    policy = Deployed(template, BookBucket="desk-books", Venues="dydx").resources["FetchBookPolicy"]["Properties"]
+    assert policy["Roles"] == ["FetchDydxRole"]
 
 
 def test_no_role_touches_the_table_without_naming_the_partitions(roles: dict[str, dict[str, Any]]) -> None:

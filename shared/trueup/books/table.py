@@ -1,6 +1,7 @@
 """The built-in book: versions as immutable objects, and a row that points at the current one."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from trueup.domain.documents import book_document, read_book
 from trueup.domain.models import Book
@@ -9,6 +10,18 @@ from trueup.errors import BookConflict, BookInvalid, BookUnavailable, StoreUnava
 from trueup.store import keys
 from trueup.store.objects import Objects
 from trueup.store.rows import ABSENT, Condition, Row, Rows
+
+MAX_AHEAD = timedelta(seconds=30)
+"""A book dated later than this after now would be reported as clock_skew, not compared: it is not taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Which version of a book is the current one. `version` is a whole number."""
+
+    version: str
+    sha256: str
+    """The digest of the book's document, its version included."""
 
 
 class TableBook:
@@ -36,13 +49,16 @@ class TableBook:
         except StoreUnavailable as error:
             raise BookUnavailable(f"account {account_id}: the book could not be read ({error})") from None
 
-    def write(self, book: Book, expected_version: str | None, *, record: Row | None = None) -> Book:
+    def write(
+        self, book: Book, expected_version: str | None, *, version: str | None = None, record: Row | None = None
+    ) -> Book:
         """Make this the current book if the current version is `expected_version` (None: there is none yet).
 
-        The stored book gets the next version number; it is returned. A `record` of why is written with it, and gets
-        its version: both or neither. Raises BookConflict when somebody else wrote first, and StoreUnavailable.
+        The stored book, which is returned, gets `version`, a whole number above the current one, or else the next one.
+        A `record` of why is written with it, and gets its version: both or neither. Raises BookConflict when somebody
+        else wrote first, and StoreUnavailable.
         """
-        version = str(int(expected_version or "0") + 1)
+        version = version or str(int(expected_version or "0") + 1)
         book = replace(book, version=version)
         document = book_document(book)
         sha256 = digest(document)
@@ -63,8 +79,13 @@ class TableBook:
 
     def version(self, account_id: str) -> str | None:
         """Return the current version number."""
-        head = self._rows.get(*keys.book_head(account_id))
-        return None if head is None else str(head["version"])
+        head = self.head(account_id)
+        return None if head is None else head.version
+
+    def head(self, account_id: str) -> Head | None:
+        """Return which version is the current one; None when there is no book."""
+        row = self._rows.get(*keys.book_head(account_id))
+        return None if row is None else Head(str(row["version"]), str(row["sha256"]))
 
     def _read(self, account_id: str, key: str, sha256: str) -> Book:
         try:

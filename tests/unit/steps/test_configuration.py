@@ -10,6 +10,7 @@ from tests.unit.money_kit import policy
 from trueup.config import (
     INTERVALS,
     ROOM,
+    BookSettings,
     CompareSettings,
     FetchSettings,
     PlanSettings,
@@ -44,6 +45,7 @@ SETTINGS: dict[str, Any] = {
     "fetch": FetchSettings,
     "prices": PricesSettings,
     "compare": CompareSettings,
+    "book": BookSettings,
 }
 NEEDED = {
     "plan": [*(name for name in ENVIRONMENT if name.startswith("RECON")), "MAX_CONCURRENCY", "FETCH_FUNCTIONS"],
@@ -55,6 +57,7 @@ NEEDED = {
         "MAX_CONCURRENCY",
         "FETCH_FUNCTIONS",
     ],
+    "book": [],
 }
 OF_ALL = ["TABLE_NAME", "BUCKET_NAME", "RETENTION_DAYS"]
 
@@ -63,11 +66,25 @@ def test_each_function_reads_its_own_settings() -> None:
     assert PlanSettings.from_env(ENVIRONMENT) == PlanSettings(
         STORES, True, 300, Decimal("0.001"), 8, {"coinbase": "arn:coinbase", "dydx": "arn:dydx"}
     )
-    assert FetchSettings.from_env(ENVIRONMENT) == FetchSettings(STORES, "coinbase", "trueup/", 5000)
+    assert FetchSettings.from_env(ENVIRONMENT) == FetchSettings(STORES, "coinbase", "trueup/", 5000, frozenset())
     assert PricesSettings.from_env(ENVIRONMENT) == PricesSettings(STORES, "USD", "https://api.coinbase.com", 5000)
     assert CompareSettings.from_env(ENVIRONMENT) == CompareSettings(
         STORES, "arn:topic", "USD", {"coinbase": "arn:coinbase", "dydx": "arn:dydx"}, 8
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "hosts"),
+    [("", set()), ("books.internal", {"books.internal"}), ("A.internal, 10.0.0.7", {"a.internal", "10.0.0.7"})],
+)
+def test_hosts_that_may_be_asked_for_a_book_are_read(text: str, hosts: set[str]) -> None:
+    assert FetchSettings.from_env(ENVIRONMENT | {"BOOK_ALLOWED_HOSTS": text}).book_allowed_hosts == hosts
+
+
+@pytest.mark.parametrize("text", ["a,", "https://a", "a:443", "*", " "])
+def test_hosts_that_cannot_be_are_refused(text: str) -> None:
+    with pytest.raises(ConfigInvalid, match=r"^BOOK_ALLOWED_HOSTS must be hosts such as books\.internal"):
+        FetchSettings.from_env(ENVIRONMENT | {"BOOK_ALLOWED_HOSTS": text})
 
 
 @pytest.mark.parametrize("function", NEEDED)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.unit.money_kit import NOON, book, holding, later, snapshot
+from trueup.books.sources import Books
 from trueup.books.table import TableBook
 from trueup.domain.documents import read_observation
 from trueup.domain.models import Account, Snapshot
@@ -38,6 +39,15 @@ SECRET = {"name": "key-name", "privateKey": "not a real key"}
 def ticking() -> Callable[[], Any]:
     seconds: Iterator[int] = count()
     return lambda: later(NOON, next(seconds))
+
+
+def books(table: TableBook) -> Books:
+    """Where the accounts of these tests have their books: nowhere but in the table."""
+
+    def nothing(*_: object) -> Any:
+        raise AssertionError("nobody asks elsewhere for the book of this account")
+
+    return Books(table, token_of=nothing, allowed_hosts=(), seconds=nothing)
 
 
 @dataclass
@@ -70,7 +80,7 @@ class Desk:
         step = FetchStep(
             venue="coinbase",
             accounts=self.accounts,
-            book=self.book,
+            book=books(self.book),
             objects=self.objects,
             credential_of=lambda account: SECRET,
             read=self.read,
@@ -185,7 +195,7 @@ def test_a_book_that_cannot_be_read_is_never_no_book(desk: Desk, fault: TrueupEr
                 raise fault
 
     with pytest.raises(type(fault)):
-        desk.step(book=Book(desk.rows, desk.objects)).run(REQUEST)
+        desk.step(book=books(Book(desk.rows, desk.objects))).run(REQUEST)
     assert desk.objects.get(KEY) is None
 
 
