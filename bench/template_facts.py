@@ -8,6 +8,8 @@ from typing import Any
 from local.cloud.template import FUNCTION, STATE_MACHINE, of_type, read
 
 ROOT = Path(__file__).parents[1]
+NOT_IN_A_RUN = ("BookFunction", "BookLogGroup")
+"""What a trading system that pushes its books pays for by the push."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +40,10 @@ def facts(path: Path = ROOT / "template.yaml") -> Facts:
     return Facts(
         memory={
             _name(properties): int(properties.get("MemorySize", defaults["MemorySize"]))
-            for properties in of_type(template, FUNCTION).values()
+            for name, properties in of_type(template, FUNCTION).items()
+            if name not in NOT_IN_A_RUN
         },
-        log_groups=len(of_type(template, "AWS::Logs::LogGroup")),
+        log_groups=len(of_type(template, "AWS::Logs::LogGroup").keys() - set(NOT_IN_A_RUN)),
         alarms=len(of_type(template, "AWS::CloudWatch::Alarm")),
         logs_all_events=machine["Logging"]["Level"] == "ALL",
         traced=bool(machine["Tracing"]["Enabled"]),

@@ -18,6 +18,7 @@ IN_ORDER = {
     "fetch-coinbase": "FetchCoinbaseFunction",
     "fetch-dydx": "FetchDydxFunction",
     "compare": "CompareFunction",
+    "book": "BookFunction",
 }
 
 
@@ -38,6 +39,8 @@ def test_every_sample_event_works_against_the_local_cloud(tmp_path: Path) -> Non
             for name, function in IN_ORDER.items()
         }
 
+    pushed = answers.pop("book")
+    assert (pushed["account_id"], pushed["version"], pushed["stored"]) == ("cb-airdrop", "1795348798000", True)
     assert {answer["run_id"] for answer in answers.values()} == {"20261122T120000Z"}
     assert answers["plan"]["next"] == "fetch"
     # Two accounts were fetched, and the other six are said to be unverified.

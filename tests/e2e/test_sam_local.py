@@ -70,6 +70,7 @@ def test_each_function_answers_in_docker_as_in_the_cloud(desk: Path) -> None:
             done = run(line, desk)
             assert done.returncode == 0, done.stderr
             answers[line.split("FUNCTION=")[1].split()[0]] = json.loads(done.stdout)
+    assert answers.pop("BookFunction")["account_id"] == "cb-airdrop"
     assert {answer["run_id"] for answer in answers.values()} == {"20261122T120000Z"}
     assert answers["FetchCoinbaseFunction"]["object"] == "runs/20261122T120000Z/observations/cb-main.json.gz"
     # The two accounts that were fetched, by functions with their own roles from simulated venues, could be verified.

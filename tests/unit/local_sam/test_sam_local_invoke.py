@@ -37,7 +37,7 @@ def test_an_unknown_function_is_refused_with_all_there_are(capsys: pytest.Captur
     code, line = refusal(capsys, "--function", "FetchKrakenFunction", "--event", "events/plan.json")
     assert code == 64
     assert line == (
-        "sam-local: there is no function FetchKrakenFunction; FUNCTION is one of CompareFunction, "
+        "sam-local: there is no function FetchKrakenFunction; FUNCTION is one of BookFunction, CompareFunction, "
         "FetchCoinbaseFunction, FetchDydxFunction, FetchPricesFunction, PlanFunction"
     )
 
@@ -54,7 +54,7 @@ def test_an_event_that_is_none_is_refused_with_the_samples(
     code, line = refusal(capsys, "--function", "PlanFunction", "--event", "event.json")
     assert code == 64
     assert said in line
-    assert "such as events/compare.json, events/fetch-coinbase.json" in line
+    assert "such as events/book.json, events/compare.json" in line
 
 
 def test_without_docker_it_says_so(capsys: pytest.CaptureFixture[str]) -> None:
