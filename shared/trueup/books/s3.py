@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 from typing import Any
 
@@ -56,7 +57,8 @@ class S3Books:
                 case "NoSuchBucket":
                     raise BookInvalid(f"{who} is in a bucket that does not exist") from None
             raise
-        with answer["Body"] as body:
+        # Closed by hand: as a context manager a body is the bare stream, which does not notice that it was cut short.
+        with closing(answer["Body"]) as body:
             content = bytearray()
             while chunk := body.read(_CHUNK):
                 content += chunk

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from trueup.domain.reading import canonical_json, parse_json
+from trueup.store.objects import not_null
 from trueup.store.rows import Condition, Row
 
 
@@ -85,7 +86,7 @@ class MemoryObjects:
     def get(self, key: str) -> Any | None:
         """Read a document; None when there is none."""
         text = self._objects.get(key)
-        return None if text is None else parse_json(text, key)
+        return None if text is None else not_null(parse_json(text, key), key)
 
     def keys(self, prefix: str) -> list[str]:
         """List keys in order."""

@@ -65,10 +65,17 @@ class S3Objects:
             text = gzip.decompress(answer["Body"].read())
         except (gzip.BadGzipFile, EOFError, zlib.error):
             raise Malformed(key, "is not what was written: no gzip") from None
-        return parse_json(text, key)
+        return not_null(parse_json(text, key), key)
 
     @raising_store_unavailable
     def keys(self, prefix: str) -> list[str]:
         """List keys in order, all pages."""
         pages = client("s3").get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
         return [found["Key"] for page in pages for found in page.get("Contents", ())]
+
+
+def not_null(document: Any, key: str) -> Any:
+    """Refuse null, which would read as an object that is not there. Raises Malformed."""
+    if document is None:
+        raise Malformed(key, "must be an object, not null")
+    return document
