@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from trueup.domain.models import Account
 from trueup.errors import ConfigInvalid, StoreUnavailable
-from trueup.secrets import parse_credential, read_credential
+from trueup.secrets import parse_credential, read_credential, read_token
 
 ACCOUNT = Account("cb-main", "coinbase", secret="coinbase/cb-main")
 KEY = {"name": "organizations/o/apiKeys/k", "privateKey": "not a real key"}
@@ -111,3 +111,42 @@ def test_a_secret_stored_as_bytes_is_no_key_file(monkeypatch: pytest.MonkeyPatch
     answering(monkeypatch, {"SecretBinary": b"hunter2"})
     with pytest.raises(ConfigInvalid, match="is not the venue's key file"):
         read_credential(ACCOUNT, "trueup/")
+
+
+# -- the token of a book ---------------------------------------------------------------------------------------------
+
+TOKEN = "tKn-4f9c1de07ab35862.c0ffee_and~more+/=="
+
+
+@pytest.mark.parametrize("stored", [TOKEN, f"{TOKEN}\n", f" {TOKEN} "])
+def test_the_token_of_a_book_is_read_under_the_stacks_prefix(monkeypatch: pytest.MonkeyPatch, stored: str) -> None:
+    manager = answering(monkeypatch, {"SecretString": stored})
+    assert read_token("cb-main", "coinbase/desk-book", "trueup/") == TOKEN
+    assert manager.asked == ["trueup/coinbase/desk-book"]
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [None, "", "short", json.dumps(KEY), f"Bearer {TOKEN}", f"{TOKEN}\n{TOKEN}", "a" * 4097, "t\u00f6ken" * 10],
+    ids=["none", "empty", "short", "a venue's key file", "with its scheme", "two lines", "long", "not ASCII"],
+)
+def test_what_is_no_bearer_token_is_sent_to_nobody_and_not_quoted(
+    monkeypatch: pytest.MonkeyPatch, stored: str | None
+) -> None:
+    answering(monkeypatch, {} if stored is None else {"SecretString": stored})
+    with pytest.raises(ConfigInvalid, match="the secret trueup/coinbase/desk-book is not a bearer token") as refused:
+        read_token("cb-main", "coinbase/desk-book", "trueup/")
+    assert not stored or stored not in str(refused.value)
+    assert TOKEN not in str(refused.value)
+
+
+def test_a_token_that_does_not_exist_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    answering(monkeypatch, refused_by_aws("ResourceNotFoundException"))
+    with pytest.raises(ConfigInvalid, match=r"desk-book does not exist; create it .* with the book's token"):
+        read_token("cb-main", "coinbase/desk-book", "trueup/")
+
+
+def test_a_token_aws_does_not_hand_out_just_now_is_worth_another_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    answering(monkeypatch, refused_by_aws("ThrottlingException"))
+    with pytest.raises(StoreUnavailable):
+        read_token("cb-main", "coinbase/desk-book", "trueup/")

@@ -11,8 +11,9 @@ import pytest
 from tests.unit.money_kit import NOON, book, holding, later, snapshot
 from trueup.books.sources import Books
 from trueup.books.table import TableBook
+from trueup.config import FetchSettings, Stores
 from trueup.domain.documents import read_observation
-from trueup.domain.models import Account, Snapshot
+from trueup.domain.models import Account, Book, S3Source, Snapshot
 from trueup.errors import (
     BookInvalid,
     BookUnavailable,
@@ -22,7 +23,7 @@ from trueup.errors import (
     VenueRateLimited,
     VenueResponseInvalid,
 )
-from trueup.steps.fetch import FetchRequest, FetchStep, read_request
+from trueup.steps.fetch import FetchRequest, FetchStep, fetch_step, read_request
 from trueup.store import keys
 from trueup.store.accounts import Accounts
 from trueup.store.memory import MemoryObjects, MemoryRows
@@ -197,6 +198,55 @@ def test_a_book_that_cannot_be_read_is_never_no_book(desk: Desk, fault: TrueupEr
     with pytest.raises(type(fault)):
         desk.step(book=books(Book(desk.rows, desk.objects))).run(REQUEST)
     assert desk.objects.get(KEY) is None
+
+
+def test_the_account_says_where_its_book_is_and_both_readings_are_taken_there(desk: Desk) -> None:
+    elsewhere = S3Source("desk-books", "cb-main.json")
+    desk.accounts.put(Account("cb-main", "coinbase", secret="coinbase/cb-main", book=elsewhere))
+    asked: list[Account] = []
+    first, second = book(("BTC", "1"), version="7"), book(("BTC", "2"), version="8")
+
+    class Elsewhere:
+        def read(self, account: Account) -> Book:
+            asked.append(account)
+            return first if len(asked) == 1 else second
+
+    desk.step(book=Elsewhere()).run(REQUEST)
+
+    found = read_observation(desk.evidence())
+    assert (found.book, found.book_after) == (first, second)
+    assert [account.book for account in asked] == [elsewhere, elsewhere]
+
+
+SETTINGS = FetchSettings(Stores("table", "bucket", 400), "coinbase", "trueup/", 5000, frozenset({"books.internal"}))
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "for_a_book", "venue_alone", "venue_beside_a_book"),
+    [(26_000, 5.0, 24.5, 19.5), (8_000, 1.6, 6.5, 4.9), (1_500, 0.0, 0.0, -0.3)],
+)
+def test_a_book_from_elsewhere_has_its_own_share_of_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+    milliseconds: int,
+    for_a_book: float,
+    venue_alone: float,
+    venue_beside_a_book: float,
+) -> None:
+    budgets: list[float] = []
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(
+        "trueup.steps.fetch.read_venue", lambda *_, budget_seconds, **__: budgets.append(budget_seconds)
+    )
+    monkeypatch.setattr("trueup.steps.fetch.Books", lambda _table, **how: given.update(how))
+
+    step = fetch_step(SETTINGS, lambda: milliseconds)
+    account = Account("cb-main", "coinbase")
+    step.read(account, None)
+    step.read(replace(account, book=S3Source("desk-books", "cb-main.json")), None)
+
+    assert [round(seconds, 3) for seconds in budgets] == [venue_alone, venue_beside_a_book]
+    assert round(given["seconds"](), 3) == for_a_book
+    assert given["allowed_hosts"] == {"books.internal"}
 
 
 UNREADABLE = {

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.money_kit import NOON, book
 from trueup.aws import client
-from trueup.books.table import TableBook
+from trueup.books.table import Head, TableBook
 from trueup.domain.documents import book_document
 from trueup.domain.reading import canonical_json, digest
 from trueup.errors import BookConflict, BookInvalid, BookUnavailable, StoreUnavailable
@@ -40,6 +40,22 @@ def test_versions_count_up(stores: Stores) -> None:
     found = books.read("cb-main")
     assert found is not None
     assert (found.version, found.holdings[0].total) == ("3", 3)
+
+
+def test_a_sender_may_number_the_versions_itself_and_the_table_counts_on_from_there(stores: Stores) -> None:
+    books = TableBook(*stores)
+    assert books.write(book(("BTC", "1"), version="700"), None, version="700") == book(("BTC", "1"), version="700")
+    assert books.write(book(("BTC", "2")), "700").version == "701"
+    with pytest.raises(BookConflict):
+        books.write(book(("BTC", "3"), version="702"), "700", version="702")
+    assert books.version("cb-main") == "701"
+
+
+def test_the_head_names_version_and_digest_of_the_current_book(stores: Stores) -> None:
+    books = TableBook(*stores)
+    assert books.head("cb-main") is None
+    written = books.write(book(("BTC", "1")), None)
+    assert books.head("cb-main") == Head("1", digest(book_document(written)))
 
 
 @pytest.mark.parametrize("expected", [None, "1", "3"])
