@@ -15,5 +15,5 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         book = read_request(event)
     with logging_failure(account_id=book.account_id):
         answer = book_step(BookSettings.from_env(os.environ)).run(book)
-    logger.info("book", extra=answer)
+    logger.info("taken", extra=answer)
     return answer

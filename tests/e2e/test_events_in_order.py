@@ -40,7 +40,7 @@ def test_every_sample_event_works_against_the_local_cloud(tmp_path: Path) -> Non
         }
 
     pushed = answers.pop("book")
-    assert (pushed["account_id"], pushed["version"], pushed["stored"]) == ("cb-airdrop", "1795348798000", True)
+    assert (pushed["account_id"], pushed["version"], pushed["stored"]) == ("cb-airdrop", "1732276798000", True)
     assert {answer["run_id"] for answer in answers.values()} == {"20261122T120000Z"}
     assert answers["plan"]["next"] == "fetch"
     # Two accounts were fetched, and the other six are said to be unverified.

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from tests.iam.evaluator import Request, request
 from tests.template.cfn import PSEUDO
+from tests.workflow import desk
 from tests.workflow.desk import Functions
 
 ROLES = {
@@ -19,8 +20,10 @@ ROLES = {
     "fetch-dydx": "FetchDydxRole",
     "prices": "FetchPricesRole",
     "compare": "CompareRole",
+    "book": "BookRole",
 }
 TABLE, BUCKET, TOPIC, KEY = "arn:TrueupTable", "arn:EvidenceBucket", "AlertTopic", "arn:TrueupKey"
+BUCKETS = {desk.BUCKET: BUCKET, desk.BOOK_BUCKET: f"arn:aws:s3:::{desk.BOOK_BUCKET}"}
 
 
 class Recorder:
@@ -47,13 +50,14 @@ def recording() -> Iterator[Recorder]:
         role = _role()
         service = self.meta.service_model.service_name
         if role is not None:
-            recorder.note(role, [*_requests(service, operation, parameters), *_encryption(service, operation)])
+            requests = _requests(service, operation, parameters)
+            recorder.note(role, [*requests, *_encryption(service, operation, parameters)])
         try:
             return real_call(self, operation, parameters)
         except ClientError as error:
             if role is not None and error.response["Error"]["Code"] == "NoSuchKey":
                 # S3 tells that there is no such object only to those who may list; this question has no prefix.
-                recorder.note(role, [request("s3:ListBucket", BUCKET)])
+                recorder.note(role, [request("s3:ListBucket", BUCKETS[parameters["Bucket"]])])
             raise
 
     def start(self: threading.Thread) -> None:
@@ -62,7 +66,7 @@ def recording() -> Iterator[Recorder]:
 
     def invoke(self: Functions, function_name: str, body: str) -> tuple[str, bool]:
         thread = threading.current_thread()
-        before = thread.__dict__["works_for"]
+        before = thread.__dict__.get("works_for")  # nobody, where the test itself invokes
         thread.__dict__["works_for"] = ROLES[function_name.rpartition(":")[2]]
         try:
             return real_invoke(self, function_name, body)
@@ -94,9 +98,9 @@ def _requests(service: str, operation: str, given: Mapping[str, Any]) -> list[Re
         case "dynamodb", "Query":
             return [_row("Query", given["ExpressionAttributeValues"][":pk"]["S"])]
         case "s3", "GetObject" | "PutObject":
-            return [request(f"s3:{operation}", f"{BUCKET}/{given['Key']}")]
+            return [request(f"s3:{operation}", f"{BUCKETS[given['Bucket']]}/{given['Key']}")]
         case "s3", "ListObjectsV2":
-            return [request("s3:ListBucket", BUCKET, s3_prefix=[given["Prefix"]])]
+            return [request("s3:ListBucket", BUCKETS[given["Bucket"]], s3_prefix=[given["Prefix"]])]
         case "secretsmanager", "GetSecretValue":
             secret = _secret(given["SecretId"])
             via = f"secretsmanager.{PSEUDO['AWS::Region']}.amazonaws.com"
@@ -111,7 +115,7 @@ def _requests(service: str, operation: str, given: Mapping[str, Any]) -> list[Re
     raise AssertionError(f"{service}:{operation} is new here; say what IAM is asked for it")
 
 
-def _encryption(service: str, operation: str) -> list[Request]:
+def _encryption(service: str, operation: str, given: Mapping[str, Any]) -> list[Request]:
     """What AWS asks of the stack's key on the caller's behalf, by its documentation (the local cloud asks nothing)."""
     via = [f"{service}.{PSEUDO['AWS::Region']}.amazonaws.com"]
     opened = request("kms:Decrypt", KEY, kms_ViaService=via)
@@ -120,7 +124,8 @@ def _encryption(service: str, operation: str) -> list[Request]:
         case "dynamodb", _:
             return [opened]
         case "s3", "GetObject":
-            return [opened]
+            # A bucket of the operator's has a key of its own, whose policy is for the operator to write.
+            return [opened] if given["Bucket"] == desk.BUCKET else []
         case "s3", "PutObject":
             return [sealed]
         case "sns", "Publish":

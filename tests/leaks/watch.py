@@ -21,6 +21,8 @@ from local.venues.credentials import Credential
 from local.venues.dydx_subaccount import Subaccount
 from local.venues.server import Request
 from tests.leaks.produced import Produced, chain_of
+from trueup.books.https import HttpsBooks
+from trueup.books.sources import Books
 from trueup.books.table import TableBook
 from trueup.domain.amounts import plain
 from trueup.errors import TrueupError
@@ -85,6 +87,10 @@ def _learn(produced: Produced) -> None:
         for holding in written.holdings:
             canaries.add_balance(plain(holding.total))
 
+    def read(found: Any, source: Any, *_: Any, **__: Any) -> None:
+        if found is not None:
+            book(None, source, found)
+
     after(Request, "__init__", request)
     after(AccountRow, "__init__", row)
     for name in ("set", "add"):
@@ -92,6 +98,8 @@ def _learn(produced: Produced) -> None:
     for name in ("set_asset", "add_to_asset", "set_position", "add_to_position"):
         after(Subaccount, name, subaccount)
     after(TableBook, "write", book)
+    after(Books, "read", read)
+    after(HttpsBooks, "_token", lambda token, *_, **__: canaries.add_secret("a book's token", token))
 
 
 def _see_logs(produced: Produced) -> None:
@@ -125,7 +133,8 @@ def _see_handlers(produced: Produced) -> None:
     def see(handler: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(handler)
         def seen(event: Any, context: Any) -> Any:
-            produced.take("a function's event", event, balances=True)
+            # A pushed book is the one event in which balances belong.
+            produced.take("a function's event", event, balances=not _is_book(event))
             try:
                 answer = handler(event, context)
             except BaseException as error:
@@ -180,7 +189,18 @@ def _see_request(produced: Produced, client: Any, operation: str, given: dict[st
     if operation == "PutObject":
         body = given.get("Body")
         place, content = "an object", {**given, "Body": body if isinstance(body, str | bytes | bytearray) else ""}
-    produced.take(place, content, where=str(given.get("Key", "")), balances=operation in _EVENTS)
+    balances = operation in _EVENTS and not (operation == "Invoke" and b'"holdings"' in _as_bytes(given.get("Payload")))
+    produced.take(place, content, where=str(given.get("Key", "")), balances=balances)
+
+
+def _is_book(event: object) -> bool:
+    """Tell whether an event is a book that is pushed."""
+    return isinstance(event, dict) and "holdings" in event
+
+
+def _as_bytes(payload: object) -> bytes:
+    """Return the payload of an invocation as bytes; none as empty."""
+    return payload.encode() if isinstance(payload, str) else bytes(payload) if isinstance(payload, bytes) else b""
 
 
 def _shown(answer: dict[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,19 @@ from local.cloud.template import of_type, read
 from local.venues.coinbase import CoinbaseSimulator
 from local.venues.dydx import DydxSimulator
 from tests.unit.cli.cli_kit import trueup as run_trueup
-from tests.workflow.desk import BUCKET, REGION, ROOT, SECRETS, TABLE, Desk, Functions, Operator, arn, definition
+from tests.workflow.desk import (
+    BOOK_BUCKET,
+    BUCKET,
+    REGION,
+    ROOT,
+    SECRETS,
+    TABLE,
+    Desk,
+    Functions,
+    Operator,
+    arn,
+    definition,
+)
 
 FETCHERS = f'{{"coinbase": "{arn("fetch-coinbase")}", "dydx": "{arn("fetch-dydx")}"}}'
 PRICES = {"BTC": "97000.5", "ETH": "3400", "USDC": "1", "SOL": "180"}
@@ -94,7 +106,8 @@ def _deploy_functions(prices_url: str) -> Functions:
     )
     functions.deploy("plan", "plan", MAX_CONCURRENCY="8", FETCH_FUNCTIONS=FETCHERS)
     for venue in ("coinbase", "dydx"):
-        functions.deploy(f"fetch-{venue}", "fetch", VENUE=venue, SECRET_PREFIX=SECRETS)
+        functions.deploy(f"fetch-{venue}", "fetch", VENUE=venue, SECRET_PREFIX=SECRETS, BOOK_ALLOWED_HOSTS="127.0.0.1")
+    functions.deploy("book", "book")
     functions.deploy("prices", "prices", PRICES_BASE_URL=prices_url)
     return functions
 
@@ -107,7 +120,8 @@ def _deploy_stores(desk: Desk) -> None:
         KeySchema=table["KeySchema"],
         AttributeDefinitions=table["AttributeDefinitions"],
     )
-    boto3.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    for bucket in (BUCKET, BOOK_BUCKET):
+        boto3.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     sns, sqs = boto3.client("sns"), boto3.client("sqs")
     desk.topic_arn = sns.create_topic(Name="alerts")["TopicArn"]
     desk.mailbox_url = sqs.create_queue(QueueName="mailbox")["QueueUrl"]

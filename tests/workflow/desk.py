@@ -9,7 +9,7 @@ import json
 import threading
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -27,7 +27,7 @@ from tests.unit.cli.cli_kit import Ran
 from trueup.books.table import TableBook
 from trueup.clock import utc_now
 from trueup.domain.amounts import parse_amount
-from trueup.domain.models import Account, Book, Holding
+from trueup.domain.models import Account, Book, Holding, HttpsSource, S3Source
 from trueup.domain.policy import Policy, default_policy, read_policy
 from trueup.store import keys
 from trueup.store.accounts import Accounts
@@ -42,6 +42,8 @@ ROOT = Path(__file__).parents[2]
 ACCOUNT = "123456789012"
 REGION = "eu-central-1"
 BUCKET = "trueup-evidence"
+BOOK_BUCKET = "desk-books"
+"""A bucket of the operator's, from which books may be read."""
 TABLE = "trueup"
 SECRETS = "trueup/"
 
@@ -263,6 +265,18 @@ class Desk:
         policy = read_policy(sections, default_policy())
         policies.put(policy, utc_now(), "arn:aws:sts::123456789012:user/desk", policies.last())
         return policy
+
+    def push(self, book: Mapping[str, Any]) -> dict[str, Any]:
+        """Push a book as a trading system does; an error is {"errorType", "errorMessage"}."""
+        payload, _ = self.functions.invoke(arn("book"), json.dumps(book))
+        answer: dict[str, Any] = json.loads(payload)
+        return answer
+
+    def take_book_from(self, account_id: str, source: HttpsSource | S3Source) -> None:
+        """Let the account say that its book is elsewhere."""
+        account = Accounts(self.rows, VENUES).get(account_id)
+        assert account is not None
+        self.add(replace(account, book=source))
 
     def redefine(self, *, jitter: bool = True, **substitutions: str) -> None:
         """Deploy the state machine with other substitutions."""

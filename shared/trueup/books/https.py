@@ -92,8 +92,8 @@ class HttpsBooks:
             inside = [address for address in addresses if not is_public(address)]
             if inside:
                 raise BookInvalid(
-                    f"{who} was not asked for: {target.host} is not on the public internet ({inside[0]}); "
-                    "if it is meant, name it in BookAllowedHosts"
+                    f"{who} was not asked for: {inside[0]} is not on the public internet; "
+                    f"if {target.host} is meant, name it in BookAllowedHosts"
                 )
         return addresses[:MOST_ADDRESSES]
 

@@ -5,15 +5,15 @@ import io
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
-from local.venues.server import Answer, Delivery, Request, VenueServer
+from local.venues.server import Answer, Delivery
 from tests.template.cfn import load
+from tests.unit.book_server import TOKEN, BookServer
 from tests.unit.money_kit import NOON
 from trueup.aws import client
 from trueup.books.sources import Books
@@ -24,7 +24,7 @@ from trueup.store import keys
 from trueup.store.dynamodb import DynamoRows
 from trueup.store.objects import S3Objects
 
-TOKEN = "tKn-4f9c1de07ab35862.c0ffee_and~more+/=="
+PATH = "/books/cb-main"
 REGION = "eu-central-1"
 FAULTS = ("nobody there", "status 503", "silence", "dropped", "cut short")
 NUMBERS = count()
@@ -118,47 +118,38 @@ class S3Shelf(Shelf):
 
 
 class HttpsShelf(Shelf):
-    """An endpoint on this machine, which wants the token. (TLS is in tests/unit/books.)"""
+    """An endpoint on this machine, which wants the token. (Names, addresses and TLS are in tests/unit/books.)"""
 
-    def __init__(self) -> None:
-        self.requests: list[Request] = []
-        self.answer = Answer.of_json({"message": "no such book"}, status=404)
-        self.server = VenueServer(self._respond)
-        self.server.start()
-        url = f"http://127.0.0.1:{self.server.port}/books/cb-main?desk=2"
+    def __init__(self, server: BookServer) -> None:
+        self.server = server
+        self.seconds = 5.0
+        url = f"{server.url}{PATH}?desk=2"
         self.account = Account(
             "cb-main", "coinbase", secret="coinbase/cb-main", book=HttpsSource(url, "coinbase/desk-book")
         )
-        self.seconds = 5.0
 
     def books(self, seconds: float = 5.0) -> Books:
         return super().books(min(seconds, self.seconds))
 
-    def _respond(self, request: Request) -> Answer:
-        self.requests.append(request)
-        if request.headers.get("authorization") != f"Bearer {TOKEN}":
-            return Answer.of_json({"message": "who are you?"}, status=401)
-        return self.answer
-
     def put(self, content: bytes) -> None:
-        self.answer = Answer(200, content)
+        self.server.answers[PATH] = Answer(200, content)
 
     def remove(self) -> None:
-        self.answer = Answer.of_json({"message": "no such book"}, status=404)
+        self.server.answers.clear()
 
     def fail(self, fault: str) -> None:
         match fault:
             case "nobody there":
                 self.server.stop()
             case "status 503":
-                self.answer = Answer.of_text("busy", status=503)
+                self.server.answers[PATH] = Answer.of_text("busy", status=503)
             case "silence":
                 self.seconds = 0.3
-                self.answer = Answer(200, b"{}", held_by=threading.Event())
+                self.server.answers[PATH] = Answer(200, b"{}", held_by=threading.Event())
             case "dropped":
-                self.answer = Answer(200, b"{}", delivery=Delivery.DROPPED)
+                self.server.answers[PATH] = Answer(200, b"{}", delivery=Delivery.DROPPED)
             case "cut short":
-                self.answer = Answer(200, b"{" + b" " * 1000 + b"}", delivery=Delivery.CUT_SHORT)
+                self.server.answers[PATH] = Answer(200, b"{" + b" " * 1000 + b"}", delivery=Delivery.CUT_SHORT)
             case _:
                 raise AssertionError(fault)
 
@@ -192,15 +183,6 @@ def _answer(url: str, status: int, body: bytes, headers: dict[str, str]) -> AWSR
             yield self.read()
 
     return AWSResponse(url, status, headers, Raw(body))
-
-
-@contextmanager
-def https_shelf() -> Iterator[HttpsShelf]:
-    shelf = HttpsShelf()
-    try:
-        yield shelf
-    finally:
-        shelf.server.stop()
 
 
 def moment_written(shelf: S3Shelf) -> Any:

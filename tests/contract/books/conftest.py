@@ -1,10 +1,11 @@
 from collections.abc import Iterator
 
 import pytest
-from book_kit import REGION, SHELVES, UNDO, HttpsShelf, S3Shelf, Shelf, TableShelf, https_shelf
+from book_kit import REGION, SHELVES, UNDO, HttpsShelf, S3Shelf, Shelf, TableShelf
 from botocore.config import Config
 from moto import mock_aws
 
+from tests.unit.book_server import BookServer
 from trueup import aws
 
 
@@ -36,17 +37,11 @@ def answering_cloud(cloud: None) -> Iterator[None]:
 def shelf(request: pytest.FixtureRequest) -> Iterator[Shelf]:
     """Each source in turn: what holds for one holds for all."""
     if request.param == "https":
-        with https_shelf() as made:
-            yield made
+        with BookServer() as server:
+            yield HttpsShelf(server)
     else:
         request.getfixturevalue("answering_cloud")
         yield {"table": TableShelf, "s3": S3Shelf}[request.param]()
-
-
-@pytest.fixture
-def https() -> Iterator[HttpsShelf]:
-    with https_shelf() as made:
-        yield made
 
 
 @pytest.fixture

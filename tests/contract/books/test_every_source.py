@@ -5,8 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from book_kit import FAULTS, TOKEN, Shelf
+from book_kit import FAULTS, Shelf
 
+from tests.unit.book_server import TOKEN
 from tests.unit.money_kit import NOON, book, holding, item
 from trueup.books.content import MAX_BOOK_BYTES
 from trueup.domain.documents import book_document

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
+from tests.unit.book_server import TOKEN
 from trueup.domain.models import Account
 from trueup.errors import ConfigInvalid, StoreUnavailable
 from trueup.secrets import parse_credential, read_credential, read_token
@@ -114,8 +115,6 @@ def test_a_secret_stored_as_bytes_is_no_key_file(monkeypatch: pytest.MonkeyPatch
 
 
 # -- the token of a book ---------------------------------------------------------------------------------------------
-
-TOKEN = "tKn-4f9c1de07ab35862.c0ffee_and~more+/=="
 
 
 @pytest.mark.parametrize("stored", [TOKEN, f"{TOKEN}\n", f" {TOKEN} "])
