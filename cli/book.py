@@ -15,6 +15,7 @@ from cli.output import note, print_document, print_line, print_table
 from cli.tables import book_table
 from trueup.books.table import MAX_AHEAD
 from trueup.clock import utc_now
+from trueup.domain.book_sources import place_of
 from trueup.domain.csv_book import read_csv_book
 from trueup.domain.documents import book_document, read_book, read_observation
 from trueup.domain.models import Book, Holding, Observation
@@ -89,10 +90,16 @@ def show(
     """Show the current book of an account."""
     name = account_id(account)
     cloud = connect(stack_name, region=region, local=local)
-    book = cloud.book.read(name)
+    known = cloud.accounts.get(name)
+    # What is left of an account that was removed is in the table, if anywhere.
+    book = cloud.book.read(name) if known is None else cloud.books.read(known)
     if book is None:
-        find_account(cloud, name)
+        source = find_account(cloud, name).book
+        if source is not None:
+            raise BadInput(f"ACCOUNT: {name} has no book: there is none at {place_of(source)}")
         raise BadInput(f"ACCOUNT: {name} has no book; put one with `trueup book import`, or `trueup book adopt {name}`")
+    if known is not None and known.book is not None:
+        note(f"read from {place_of(known.book)}")
     if as_json:
         print_document(book_document(book))
     else:
@@ -121,7 +128,7 @@ def adopt(
     if run_id is not None:
         check_run_id(run_id, "--run")
     cloud = connect(stack_name, region=region, local=local)
-    find_account(cloud, name)
+    _find_writable(cloud, name)
     current = cloud.book.version(name)
     if current is not None and not overwrite:
         raise BadInput(
@@ -216,6 +223,13 @@ def _checked(book: Book, place: str) -> Book:
     return book
 
 
+def _find_writable(cloud: Cloud, name: str) -> None:
+    """Refuse an account that is not there, and one whose book is not ours to write. Raises BadInput."""
+    source = find_account(cloud, name).book
+    if source is not None:
+        raise BadInput(f"ACCOUNT: the book of {name} comes from {place_of(source)}; change it there")
+
+
 def _replaced(cloud: Cloud, account_id: str) -> Book | None:
     """Read the book that is about to be replaced; a broken one is a reason to replace it, not to refuse."""
     try:
@@ -226,7 +240,7 @@ def _replaced(cloud: Cloud, account_id: str) -> Book | None:
 
 
 def _write(cloud: Cloud, book: Book, expect: str | None, *, as_json: bool) -> None:
-    find_account(cloud, book.account_id)
+    _find_writable(cloud, book.account_id)
     if expect is None:
         expected = cloud.book.version(book.account_id)
     elif expect == "none":

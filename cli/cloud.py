@@ -9,10 +9,12 @@ from botocore.exceptions import ClientError
 
 from cli.errors import NotThere
 from trueup.aws import client, code_of, use_session
+from trueup.books.sources import Books
 from trueup.books.table import TableBook
-from trueup.config import threshold
+from trueup.config import book_hosts, threshold
 from trueup.domain.policy import Policy, default_policy
 from trueup.errors import ConfigInvalid
+from trueup.secrets import read_token
 from trueup.store.accounts import Accounts
 from trueup.store.audit import Audit
 from trueup.store.dynamodb import DynamoRows
@@ -22,6 +24,8 @@ from trueup.store.runs import Runs
 from trueup.venues.registry import VENUES
 
 NEEDED_OUTPUTS = ("StateMachineArn", "TableName", "BucketName", "TopicArn", "SecretPrefix", "ScheduleName")
+BOOK_SECONDS = 10.0
+"""What reading a book from elsewhere may take here."""
 _READS_ONLY = 0
 """Retention, for stores that are only read here: nothing is written that could expire."""
 
@@ -71,6 +75,17 @@ class Cloud:
     def interval_seconds(self) -> int:
         """Seconds between two runs. Raises ConfigInvalid."""
         return int(self._setting("ReconciliationIntervalSeconds"))
+
+    @property
+    def books(self) -> Books:
+        """The book of each account from where it is, as read from here."""
+        prefix = self.outputs["SecretPrefix"]
+        return Books(
+            self.book,
+            token_of=lambda account_id, secret: read_token(account_id, secret, prefix),
+            allowed_hosts=book_hosts(self.outputs.get("BookAllowedHosts", "")),
+            seconds=lambda: BOOK_SECONDS,
+        )
 
     @property
     def runs(self) -> Runs:

@@ -22,6 +22,7 @@ from cli.tables import age
 from trueup.aws import client
 from trueup.clock import utc_now
 from trueup.config import check_recheck_wait
+from trueup.domain.book_sources import place_of
 from trueup.domain.models import Account
 from trueup.domain.policy import Policy, default_policy
 from trueup.domain.reading import Malformed, format_time
@@ -224,17 +225,19 @@ class Doctor:
 
     def _book(self, cloud: Cloud, account: Account) -> None:
         name = f"account {account.account_id}: book"
-        with self._failing(name, f"trueup book import FILE --account {account.account_id}"):
-            book = cloud.book.read(account.account_id)
+        put = f"trueup book import FILE --account {account.account_id}"
+        advice, where = f"{put}, or trueup book adopt {account.account_id}", ""
+        if account.book is not None:
+            put = advice = "correct it there, or what the account says of it; from AWS it may look otherwise"
+            where = f", at {place_of(account.book)}"
+        with self._failing(name, put):
+            book = cloud.books.read(account)
             if book is None:
-                how = (
-                    f"trueup book import FILE --account {account.account_id}, or trueup book adopt {account.account_id}"
-                )
-                self._say(name, FAILED, "there is none, so nothing can be compared", how)
+                self._say(name, FAILED, f"there is none{where}, so nothing can be compared", advice)
                 return
             limit = self.policy.timing(account.account_id, account.venue).stale_book_seconds
             seconds = int((self.clock() - book.as_of).total_seconds())
-            found = f"version {book.version}, {age(seconds)} old"
+            found = f"version {book.version}, {age(seconds)} old{where}"
             if seconds > limit:
                 self._say(name, FAILED, f"{found}: stale after {age(limit)}", "let the trading system write its book")
             else:

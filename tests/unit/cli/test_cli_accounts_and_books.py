@@ -7,6 +7,7 @@ import pytest
 from cli_kit import ACCOUNT, BOOK, DYDX, RUN_ID, changed, is_one_line, trueup, write
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from tests.unit.book_server import TOKEN, BookServer
 from trueup.store import keys
 
 NOW_BOOK = changed(BOOK, as_of="2026-11-22T11:00:00Z")
@@ -228,3 +229,100 @@ NOW_SNAPSHOT = {
     "wallets": {"spot": "complete"},
     "holdings": [{"wallet": "spot", "asset": "BTC", "total": "1000"}],
 }
+
+
+# -- books from elsewhere --------------------------------------------------------------------------------------
+
+
+def elsewhere(book, **fields):
+    return changed(ACCOUNT, book=book, **fields)
+
+
+def https_at(url):
+    return {"source": "https", "url": url, "secret": "coinbase/desk-book"}
+
+
+S3 = {"source": "s3", "bucket": "desk-books", "key": "books/cb-main.csv"}
+
+
+def test_an_account_says_where_its_book_is_and_shows_it(cloud, tmp_path):
+    book = https_at("https://books.example.com/cb-main")
+    assert trueup("accounts", "put", write(tmp_path, "a.json", elsewhere(book))).code == 0
+    assert trueup("accounts", "show", "cb-main", "--json").document["book"] == book
+    assert "https://books.example.com/cb-main" in trueup("accounts", "show", "cb-main").out.replace("\n", "")
+    in_yaml = "account_id: cb-main\nvenue: coinbase\nsecret: coinbase/cb-main\n"
+    in_yaml += "book: {source: s3, bucket: desk-books, key: books/cb-main.csv}\n"
+    assert trueup("accounts", "put", write(tmp_path, "a.yaml", in_yaml)).out == "cb-main: replaced\n"
+    assert trueup("accounts", "show", "cb-main", "--json").document["book"] == S3
+
+
+@pytest.mark.parametrize(
+    ("book", "words"),
+    [
+        (S3 | {"key": "book.xlsx"}, ["a.json.book.key", ".csv or .json"]),
+        ({"source": "ftp"}, ["a.json.book.source", "https, s3"]),
+        (https_at("http://books.example.com"), ["a.json.book.url", "https"]),
+    ],
+)
+def test_a_source_that_cannot_be_is_one_line_with_its_place(cloud, tmp_path, book, words):
+    refused(trueup("accounts", "put", write(tmp_path, "a.json", elsewhere(book))), *words)
+    assert cloud.accounts.all() == []
+
+
+def test_the_token_of_a_book_goes_into_secrets_manager_and_is_never_shown(cloud, tmp_path):
+    account = write(tmp_path, "a.json", elsewhere(https_at("https://books.example.com/x")))
+    token = write(tmp_path, "token.txt", f"{TOKEN}\n")
+    ran = trueup("accounts", "put", account, "--book-secret-file", token)
+    assert (ran.code, ran.out) == (0, "cb-main: added, its book's token in trueup/coinbase/desk-book\n")
+    stored = cloud.client("secretsmanager").get_secret_value(SecretId="trueup/coinbase/desk-book")["SecretString"]
+    assert stored == TOKEN
+    as_json = trueup("accounts", "put", account, "--book-secret-file", token, "--json")
+    assert as_json.document["book_secret_stored"] == "trueup/coinbase/desk-book"
+    assert TOKEN not in ran.out + ran.err + as_json.out
+
+
+def test_what_is_no_token_is_refused_before_anything_is_written(cloud, tmp_path):
+    account = write(tmp_path, "a.json", elsewhere(https_at("https://books.example.com/x")))
+    file, secret = key_file(tmp_path)
+    ran = trueup("accounts", "put", account, "--book-secret-file", file)
+    refused(ran, "is not a bearer token")
+    assert secret not in ran.err
+    in_table = write(tmp_path, "t.json", ACCOUNT)
+    token = write(tmp_path, "token.txt", TOKEN)
+    refused(trueup("accounts", "put", in_table, "--book-secret-file", token), "--book-secret-file", "HTTPS")
+    assert cloud.accounts.all() == []
+    assert cloud.client("secretsmanager").list_secrets()["SecretList"] == []
+
+
+def test_a_book_over_https_is_shown_as_it_is_there_now(cloud, tmp_path, monkeypatch):
+    with BookServer() as server:
+        file = write(tmp_path, "a.json", elsewhere(https_at(f"{server.url}/book")))
+        trueup("accounts", "put", file, "--book-secret-file", write(tmp_path, "token.txt", TOKEN))
+        refused(trueup("book", "show", "cb-main"), "BookInvalid", "not on the public internet", "BookAllowedHosts")
+        monkeypatch.setitem(cloud.outputs, "BookAllowedHosts", "127.0.0.1")
+        refused(trueup("book", "show", "cb-main"), "no book", f"there is none at {server.url}/book")
+        server.put("/book", NOW_BOOK)
+        shown = trueup("book", "show", "cb-main", "--json")
+        assert shown.document["holdings"] == BOOK["holdings"]
+        assert f"read from {server.url}/book" in shown.err
+    refused(trueup("book", "show", "cb-main"), "BookUnavailable", "found nobody", code=75)
+
+
+def test_a_book_in_a_bucket_is_shown_too(cloud, tmp_path):
+    trueup("accounts", "put", write(tmp_path, "a.json", elsewhere(S3)))
+    cloud.client("s3").create_bucket(Bucket="desk-books")
+    cloud.client("s3").put_object(
+        Bucket="desk-books", Key="books/cb-main.csv", Body=b"wallet,asset,total\nspot,BTC,3\n"
+    )
+    assert "read from s3://desk-books/books/cb-main.csv" in trueup("book", "show", "cb-main").err
+    assert trueup("book", "show", "cb-main", "--json").document["holdings"][0]["total"] == "3"
+
+
+def test_a_book_that_comes_from_elsewhere_is_not_written_here(a_run, tmp_path):
+    trueup("accounts", "put", write(tmp_path, "a.json", elsewhere(S3)))
+    put, csv = write(tmp_path, "b.json", NOW_BOOK), write(tmp_path, "b.csv", "wallet,asset,total\nspot,BTC,1\n")
+    said = "the book of cb-main comes from s3://desk-books/books/cb-main.csv; change it there"
+    refused(trueup("book", "put", put), said)
+    refused(trueup("book", "import", csv, "--account", "cb-main", "--as-of", "2026-11-22T11:00:00Z"), said)
+    refused(trueup("book", "adopt", "cb-main"), said)
+    assert a_run.book.version("cb-main") is None

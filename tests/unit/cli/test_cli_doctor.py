@@ -1,5 +1,6 @@
 """`trueup doctor`: one line for each check, what to do next, and 1 when something failed."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -9,6 +10,8 @@ from cli_kit import BOOK, DYDX, changed, trueup, write
 from local.venues.coinbase import CoinbaseSimulator
 from local.venues.credentials import make_credential
 from local.venues.dydx import DydxSimulator
+from tests.unit.book_server import TOKEN, BookServer
+from trueup.domain.documents import account_document
 from trueup.domain.reading import format_time
 from trueup.store import keys
 
@@ -132,6 +135,32 @@ def test_a_policy_no_run_could_begin_with_fails_and_the_other_checks_go_on(healt
     found = checks()
     assert (found["policy"]["result"], "is missing" in found["policy"]["found"]) == ("failed", True)
     assert found["account cb-main: book"]["result"] == "ok"
+
+
+def test_a_book_from_elsewhere_is_looked_at_where_it_is(healthy, tmp_path, monkeypatch):
+    cloud, _ = healthy
+    monkeypatch.setitem(cloud.outputs, "BookAllowedHosts", "127.0.0.1")
+    stored = account_document(cloud.accounts.get("cb-main"))
+    with BookServer() as server:
+        stored["book"] = {"source": "https", "url": f"{server.url}/book", "secret": "coinbase/desk-book"}
+        file, token = write(tmp_path, "a.json", stored), write(tmp_path, "token.txt", TOKEN)
+        trueup("accounts", "put", file, "--book-secret-file", token)
+
+        missing = checks()["account cb-main: book"]
+        assert (missing["result"], missing["found"]) == (
+            "failed",
+            f"there is none, at {server.url}/book, so nothing can be compared",
+        )
+        assert missing["next"].startswith("correct it there")
+        server.put("/book", changed(BOOK, as_of=format_time(now())))
+        fresh = checks()["account cb-main: book"]
+        assert fresh["result"] == "ok"
+        assert re.fullmatch(rf"version 41, \d+ s old, at {server.url}/book", fresh["found"])
+        server.put("/book", changed(BOOK, as_of=format_time(now() - timedelta(hours=1))))
+        assert "stale after 15 min" in checks()["account cb-main: book"]["found"]
+    gone = checks()["account cb-main: book"]
+    assert gone["result"] == "failed"
+    assert "found nobody at" in gone["found"]
 
 
 def test_an_account_left_out_is_not_asked_for_anything(healthy):
