@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,13 @@ from local.cloud.ministack import LocalCloud
 from local.venues.coinbase import CoinbaseSimulator
 from local.venues.credentials import make_address, make_credential
 from local.venues.dydx import DydxSimulator
+from tests.unit.book_server import TOKEN, BookServer
 from trueup.aws import use_session
 from trueup.books.table import TableBook
 from trueup.clock import utc_now
 from trueup.domain.amounts import parse_amount
-from trueup.domain.models import Account, Book, Holding
+from trueup.domain.documents import book_document
+from trueup.domain.models import Account, Book, Holding, HttpsSource, S3Source
 from trueup.domain.policy import default_policy, read_policy
 from trueup.store import keys
 from trueup.store.accounts import Accounts
@@ -39,6 +41,8 @@ from trueup.venues.registry import VENUES
 
 ROOT = Path(__file__).parents[2]
 STACK = "proof"
+BOOK_BUCKET = "desk-books"
+ACCOUNTS = ("cb", "cb-bucket", "dydx", "dydx-web")
 WAIT_SCALE = 0.01
 PRICES = {"BTC": "97000.5", "ETH": "3400", "USDC": "1"}
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError"})
@@ -95,6 +99,8 @@ class Refusal:
 class Run:
     """What a run left behind; `report` is None when there is none."""
 
+    pushed: bool
+    """Whether the push before the run was taken."""
     status: str
     refusals: frozenset[Refusal]
     report: dict[str, Any] | None
@@ -109,10 +115,16 @@ class Run:
 class ProofStack:
     """The deployed stack."""
 
-    def __init__(self, cloud: LocalCloud, folder: Path, prices_url: str) -> None:
+    def __init__(self, cloud: LocalCloud, folder: Path, prices_url: str, books: BookServer) -> None:
         self.cloud = cloud
+        self.books = books
         self._folder = folder
-        self._parameters = {"PricesBaseUrl": prices_url}
+        self._parameters = {
+            "PricesBaseUrl": prices_url,
+            "BookAllowedHosts": "127.0.0.1",
+            "BookBucket": BOOK_BUCKET,
+            "BookPrefix": "books/",
+        }
         self._session, self._clients = cloud.session(), dict[str, Any]()
         self._probes: dict[str, str] = {}
         for name in ("functions", "shared", "statemachine"):
@@ -130,9 +142,10 @@ class ProofStack:
         return self._deploy(real_template(), **parameters)
 
     def deploy_without(self, role: str, sid: str, action: str | None = None) -> None:
-        """Deploy template.yaml without one Allow statement of a role, or without one action of it."""
+        """Deploy template.yaml without one Allow statement of a role or policy, or without one action of it."""
         changed = copy.deepcopy(real_template())
-        policies = changed["Resources"][role]["Properties"]["Policies"]
+        properties = changed["Resources"][role]["Properties"]
+        policies = properties.get("Policies", [properties])
         assert any(_take_away(policy["PolicyDocument"], sid, action) for policy in policies), f"{role} has no {sid}"
         self._deploy(changed)
 
@@ -189,9 +202,13 @@ class ProofStack:
     # -- what is done ------------------------------------------------------------------------------------------
 
     def run(self) -> Run:
-        """Start a run and wait for its end. Nothing was ever said before it, so that it has something to say."""
+        """Push a book, start a run and wait for its end.
+
+        Nothing was ever said before it, so that it has something to say.
+        """
+        refused = self._write_books()
         rows, objects = self.stores()
-        for account_id in ("cb", "dydx"):
+        for account_id in ACCOUNTS:
             for row in rows.query(keys.audit(account_id), prefix=keys.TRACK):
                 rows.delete(row["pk"], row["sk"])
         run_id = f"manual-{ULID()}"
@@ -207,7 +224,23 @@ class ProofStack:
         failed = [it["taskFailedEventDetails"].get("cause", "") for it in events if it["type"] == "TaskFailed"]
         report = objects.get(keys.report_object(run_id))
         row = Runs(rows, objects, 400).get(run_id)
-        return Run(status, frozenset(_refusal(cause) for cause in failed), report, row)
+        refusals = frozenset(_refusal(cause) for cause in (*failed, *refused))
+        return Run(not refused, status, refusals, report, row)
+
+    def _write_books(self) -> list[str]:
+        """Write the books that are not in the table, and push one that is; return the push's error, if there is one."""
+        behind_http = _book("dydx-web", Holding("perp/0", "USDC", parse_amount("5")))
+        self.books.put("/dydx-web", book_document(behind_http))
+        in_bucket = json.dumps(book_document(_book("cb-bucket", Holding("spot", "BTC", parse_amount("1.25")))))
+        self.client("s3").put_object(Bucket=BOOK_BUCKET, Key="books/cb-bucket.json", Body=in_bucket)
+        pushed = replace(
+            _book("cb", Holding("spot", "BTC", parse_amount("1.25"))), version=str(time.time_ns() // 1_000_000)
+        )
+        answer = self.client("lambda").invoke(
+            FunctionName=self.deployment.outputs["BookFunctionArn"], Payload=json.dumps(book_document(pushed))
+        )
+        said = json.loads(answer["Payload"].read())
+        return [said["errorMessage"]] if "FunctionError" in answer else []
 
     def stores(self) -> tuple[DynamoRows, S3Objects]:
         """Return table and bucket, as the operator."""
@@ -251,31 +284,45 @@ def _refusal(cause: str) -> Refusal:
 
 @contextmanager
 def proof_stack(folder: Path) -> Iterator[ProofStack]:
-    """Deploy the stack with a policy and two accounts: `cb` matches its book, `dydx` is CRITICAL, so alerts."""
+    """Deploy the stack with a policy and four accounts: `dydx` is CRITICAL, so alerts; the others match their books.
+
+    The books of `cb` (pushed) and `dydx` are in the table, `cb-bucket`'s is in a bucket, `dydx-web`'s behind HTTP.
+    """
     (folder / "project").mkdir()
     with (
         CoinbaseSimulator(prices=PRICES) as coinbase,
         DydxSimulator(oracle_prices={"BTC-USD": "97000.5"}) as dydx,
+        BookServer() as books,
         ministack.start(folder / "cloud", wait_scale=WAIT_SCALE) as cloud,
     ):
-        stack = ProofStack(cloud, folder / "project", coinbase.url)
+        stack = ProofStack(cloud, folder / "project", coinbase.url, books)
         rows, objects = stack.stores()
-        accounts, book = Accounts(rows, VENUES), TableBook(rows, objects)
+        accounts, table, secrets = Accounts(rows, VENUES), TableBook(rows, objects), stack.client("secretsmanager")
+        stack.client("s3").create_bucket(Bucket=BOOK_BUCKET)
+        secrets.create_secret(Name=f"{STACK}/dydx/desk-book", SecretString=TOKEN)
 
-        credential = make_credential()
-        coinbase.open_portfolio(credential.name, credential.public_key, {"BTC": "1.25"})
-        stack.client("secretsmanager").create_secret(Name=f"{STACK}/coinbase/cb", SecretString=credential.key_file())
-        accounts.put(Account("cb", "coinbase", secret="coinbase/cb", wallets=("spot",), base_url=coinbase.url))
-        _put_book(book, "cb", Holding("spot", "BTC", parse_amount("1.25")))
+        in_bucket = S3Source(BOOK_BUCKET, "books/cb-bucket.json")
+        for account_id, in_a_bucket in (("cb", None), ("cb-bucket", in_bucket)):
+            credential, secret = make_credential(), f"coinbase/{account_id}"
+            coinbase.open_portfolio(credential.name, credential.public_key, {"BTC": "1.25"})
+            secrets.create_secret(Name=f"{STACK}/{secret}", SecretString=credential.key_file())
+            accounts.put(
+                Account(
+                    account_id, "coinbase", secret=secret, wallets=("spot",), base_url=coinbase.url, book=in_a_bucket
+                )
+            )
+        table.write(_book("cb", Holding("spot", "BTC", parse_amount("1.25"))), expected_version=None)
 
-        address = make_address("proof")
-        dydx.open_subaccount(address, 0, assets={"USDC": "500000"}, positions={})
-        accounts.put(Account("dydx", "dydx", address=address, base_url=dydx.url))
-        _put_book(book, "dydx", Holding("perp/0", "USDC", parse_amount("300000")))
+        behind_http = HttpsSource(f"{books.url}/dydx-web", "dydx/desk-book")
+        for account_id, held, behind in (("dydx", "500000", None), ("dydx-web", "5", behind_http)):
+            address = make_address(account_id)
+            dydx.open_subaccount(address, 0, assets={"USDC": held}, positions={})
+            accounts.put(Account(account_id, "dydx", address=address, base_url=dydx.url, book=behind))
+        table.write(_book("dydx", Holding("perp/0", "USDC", parse_amount("300000"))), expected_version=None)
         policy = read_policy({"alerts": {"default": {"alert_from": "CRITICAL"}}}, default_policy())
         Policies(rows, objects).put(policy, utc_now(), "proof", None)
         yield stack
 
 
-def _put_book(book: TableBook, account_id: str, holding: Holding) -> None:
-    book.write(Book(account_id, utc_now(), "0", (holding.wallet,), (holding,)), expected_version=None)
+def _book(account_id: str, holding: Holding) -> Book:
+    return Book(account_id, utc_now(), "1", (holding.wallet,), (holding,))

@@ -15,8 +15,15 @@ pytestmark = pytest.mark.slow
 
 SUBNETS = "FetchSubnetPolicy"
 LOG_ACTIONS = ("logs:CreateLogStream", "logs:PutLogEvents")
-AS_A_WHOLE: dict[str, tuple[str, list[str]]] = {"cb": ("OK", []), "dydx": ("CRITICAL", [])}
-"""Status and reasons of both accounts when every right is there."""
+AS_A_WHOLE: dict[str, tuple[str, list[str]]] = {
+    "cb": ("OK", []),
+    "cb-bucket": ("OK", []),
+    "dydx": ("CRITICAL", []),
+    "dydx-web": ("OK", []),
+}
+"""Status and reasons of the accounts when every right is there."""
+HOLDERS = {"FetchBookPolicy": ("FetchCoinbaseRole", "FetchDydxRole")}
+"""The roles a policy is added to."""
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +62,7 @@ def test_with_every_right_a_run_passes(stack: ProofStack) -> None:
 
     run = stack.run()
 
-    assert (run.status, run.refusals, found(run)) == ("SUCCEEDED", frozenset(), AS_A_WHOLE)
+    assert (run.pushed, run.status, run.refusals, found(run)) == (True, "SUCCEEDED", frozenset(), AS_A_WHOLE)
     assert run.report is not None
     assert (run.report["verified"], run.report["prices"]["origin"], run.report["failures"]) == (True, "this_run", [])
     assert run.row is not None
@@ -74,7 +81,7 @@ def test_without_it_a_run_is_refused_where_it_is_used(
     assert run.refusals, "nobody missed it"
     for refusal in run.refusals:
         assert refusal.code in DENIED
-        assert refusal.role == stack.deployment.resources[role]
+        assert refusal.role in {stack.deployment.resources[holder] for holder in HOLDERS.get(role, (role,))}
         assert refusal.action in removed
     OUTCOME[role](run, sid)
 
@@ -85,20 +92,30 @@ def nothing_begins(run: Run, _sid: str) -> None:
     assert run.report is None
 
 
-def the_account_is_unverified(account_id: str) -> Callable[[Run, str], None]:
-    """Its accounts are UNVERIFIED, with AWS's own words; the other venue's are as they would be."""
+def the_accounts_are_unverified(every: set[str], **some: set[str]) -> Callable[[Run, str], None]:
+    """Its accounts are UNVERIFIED, with AWS's own words; the others are as they would be.
 
-    def check(run: Run, _sid: str) -> None:
+    A right that only `some` need is missed by those alone.
+    """
+
+    def check(run: Run, sid: str) -> None:
+        missed = some.get(sid, every)
         assert run.status == "SUCCEEDED"
-        assert found(run) == {**AS_A_WHOLE, account_id: ("UNVERIFIED", ["missing_observation"])}
-        assert run.account(account_id)["lines"] == []
+        assert found(run) == AS_A_WHOLE | dict.fromkeys(missed, ("UNVERIFIED", ["missing_observation"]))
+        assert [run.account(account_id)["lines"] for account_id in missed] == [[]] * len(missed)
         assert run.report is not None
         assert run.report["verified"] is False
-        [failure] = run.report["failures"]
-        assert failure["account_id"] == account_id
-        assert "not authorized to perform" in failure["message"]
+        assert {failure["account_id"] for failure in run.report["failures"]} == missed
+        assert all("not authorized to perform" in failure["message"] for failure in run.report["failures"])
 
     return check
+
+
+def the_push_is_refused(run: Run, _sid: str) -> None:
+    """The book there is stays the current one, and the run compares with it."""
+    assert run.pushed is False
+    assert run.status == "SUCCEEDED"
+    assert found(run) == AS_A_WHOLE
 
 
 def the_prices_are_told_to_have_failed(run: Run, sid: str) -> None:
@@ -122,11 +139,14 @@ def the_run_fails(run: Run, _sid: str) -> None:
 
 OUTCOME: dict[str, Callable[[Run, str], None]] = {
     "PlanRole": nothing_begins,
-    "FetchCoinbaseRole": the_account_is_unverified("cb"),
-    "FetchDydxRole": the_account_is_unverified("dydx"),
+    "FetchCoinbaseRole": the_accounts_are_unverified({"cb", "cb-bucket"}, ReadBook={"cb"}),
+    "FetchDydxRole": the_accounts_are_unverified({"dydx", "dydx-web"}, ReadBook={"dydx"}, ReadOwnSecrets={"dydx-web"}),
+    "FetchBookPolicy": the_accounts_are_unverified({"cb-bucket"}),
     "FetchPricesRole": the_prices_are_told_to_have_failed,
     "CompareRole": the_run_fails,
+    "BookRole": the_push_is_refused,
 }
+ROLES = [role for role in OUTCOME if role not in HOLDERS]
 
 
 @pytest.mark.parametrize(("role", "sid", "action"), [it for it in each(Proof.SIMULATION) if it[0] != SUBNETS])
@@ -147,7 +167,7 @@ def test_without_it_the_role_may_not_in_simulation(whole: ProofStack, role: str,
 
 
 def test_a_function_writes_to_its_own_log_and_no_other(whole: ProofStack) -> None:
-    logs = {role: whole.deployed_resources(role, "WriteOwnLogs") for role in OUTCOME}
+    logs = {role: whole.deployed_resources(role, "WriteOwnLogs") for role in ROLES}
 
     for role in logs:
         may = [name for name, [stream] in logs.items() for it in LOG_ACTIONS if whole.simulate(role, it, stream)]
@@ -162,11 +182,11 @@ def test_only_who_reads_venues_may_live_in_subnets_and_only_where_there_are_some
         return [action for action in rights if stack.simulate(role, action, "*")]
 
     stack.deploy_whole()
-    assert [may(role) for role in OUTCOME] == [[]] * len(OUTCOME)
+    assert [may(role) for role in ROLES] == [[]] * len(ROLES)
     stack.deploy_whole(FetchSubnetIds="subnet-0123456789abcdef0", FetchSecurityGroupIds="sg-0123456789abcdef0")
     try:
-        assert {role: may(role) for role in OUTCOME} == {
-            role: rights if role.startswith("Fetch") else [] for role in OUTCOME
+        assert {role: may(role) for role in ROLES} == {
+            role: rights if role.startswith("Fetch") else [] for role in ROLES
         }
         for sid, action in removed:
             with stack.simulating_without("FetchDydxRole", sid, action):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.iam_stack import DENIED, STACK, ProofStack, proof_stack
+from tests.e2e.iam_stack import BOOK_BUCKET, DENIED, STACK, ProofStack, proof_stack
 
 pytestmark = pytest.mark.slow
 
@@ -20,8 +20,23 @@ ROW = {"pk": {"S": "RUNS#2026-11-22"}, "sk": {"S": "RUN#20261122T120000Z"}}
 
 MAY = {
     "PlanRole": {"write a row", "write rows together", "query a partition", "read a policy", "write the manifest"},
-    "FetchCoinbaseRole": {"read a row", "read a book", "write an observation", "read a secret of Coinbase"},
-    "FetchDydxRole": {"read a row", "read a book", "write an observation"},
+    "FetchCoinbaseRole": {
+        "read a row",
+        "read a book",
+        "read a book in the bucket of books",
+        "list the bucket of books",
+        "write an observation",
+        "read a secret of Coinbase",
+    },
+    "FetchDydxRole": {
+        "read a row",
+        "read a book",
+        "read a book in the bucket of books",
+        "list the bucket of books",
+        "write an observation",
+        f"read the secret {STACK}/dydx/main",
+    },
+    "BookRole": {"read a row", "write a row", "write rows together", "write a book"},
     "FetchPricesRole": {"write a row", "write rows together", "write the prices"},
     "CompareRole": {
         "read a row",
@@ -47,6 +62,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProofStack]:
         objects = stack.client("s3")
         for key in (f"{RUN}/manifest.json.gz", f"{RUN}/observations/cb.json.gz", "books/cb/1.json.gz", POLICY):
             objects.put_object(Bucket=stack.deployment.outputs["BucketName"], Key=key, Body=b"")
+        for key in ("books/cb.json", "payroll.csv"):
+            objects.put_object(Bucket=BOOK_BUCKET, Key=key, Body=b"")
         yield stack
 
 
@@ -107,6 +124,11 @@ def calls(stack: ProofStack) -> dict[str, Call]:
         "write a book": write("books/cb/2.json.gz"),
         "write a policy": write(POLICY),
         "write elsewhere": write("elsewhere.json.gz"),
+        "read a book in the bucket of books": ("s3", "get_object", {"Bucket": BOOK_BUCKET, "Key": "books/cb.json"}),
+        "read something else there": ("s3", "get_object", {"Bucket": BOOK_BUCKET, "Key": "payroll.csv"}),
+        "write a book there": ("s3", "put_object", {"Bucket": BOOK_BUCKET, "Key": "books/cb.json", "Body": "x"}),
+        "list the bucket of books": ("s3", "list_objects_v2", {"Bucket": BOOK_BUCKET, "Prefix": "books/"}),
+        "list something else there": ("s3", "list_objects_v2", {"Bucket": BOOK_BUCKET, "Prefix": "payroll"}),
         "list the runs": ("s3", "list_objects_v2", {"Bucket": bucket, "Prefix": "runs/"}),
         "list the books": ("s3", "list_objects_v2", {"Bucket": bucket, "Prefix": "books/"}),
         "list the versions": ("s3", "list_object_versions", {"Bucket": bucket}),
@@ -136,6 +158,7 @@ def calls(stack: ProofStack) -> dict[str, Call]:
         ),
         "schedule the key's end": ("kms", "schedule_key_deletion", key),
         "invoke a function": ("lambda", "invoke", {"FunctionName": plan, "Payload": "{}"}),
+        "push a book": ("lambda", "invoke", {"FunctionName": resources["BookFunction"], "Payload": "{}"}),
         "read a function's settings": ("lambda", "get_function", {"FunctionName": plan}),
         "start a run": ("stepfunctions", "start_execution", {"stateMachineArn": outputs["StateMachineArn"]}),
         "take another role": (
@@ -167,6 +190,7 @@ def test_every_call_that_is_refused_would_succeed_for_the_operator(stack: ProofS
     harmless = [
         *("read a row", "query a partition", "scan the table", "read many rows", "query by SQL"),
         *("list the books", "list the versions", "list the secrets"),
+        *("read something else there", "list something else there"),
         *(f"read the secret {name}" for name in OTHER_SECRETS),
         *("use the key directly", "make a data key", "read a function's settings"),
     ]
