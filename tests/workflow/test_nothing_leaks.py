@@ -4,6 +4,7 @@ The leak scanner looks at every test; this one makes sure that there is somethin
 """
 
 import json
+from typing import Any
 
 import boto3
 import pytest
@@ -12,7 +13,12 @@ from local.venues import faults, make_address
 from local.venues.faults import Exchange, Fault
 from local.venues.server import Answer
 from tests.leaks.plugin import PRODUCED
+from tests.unit.book_server import TOKEN, BookServer
+from tests.unit.money_kit import book
 from tests.workflow.desk import SECRETS, Desk
+from trueup.clock import utc_now
+from trueup.domain.documents import book_document
+from trueup.domain.models import HttpsSource
 from trueup.store import keys
 
 AT_VENUE, IN_BOOK, AT_DYDX = "83419.27061553", "91544.80273619", "-7715.38264109"
@@ -75,3 +81,36 @@ def test_planted_secrets_are_nowhere_and_balances_only_where_they_belong(desk: D
         assert AT_VENUE in json.dumps(evidence), "what belongs in the evidence is there"
     else:
         assert {"an exception that left a function", "an error"} <= seen
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{}, {"version": "x"}, {"holdings": [{"wallet": "spot", "asset": "BTC", "total": f"{IN_BOOK}x"}]}],
+    ids=["honest", "no version", "a balance that is none"],
+)
+def test_a_pushed_book_leaves_its_balances_in_the_book_and_nowhere_else(desk: Desk, change: dict[str, Any]) -> None:
+    desk.open_coinbase("cb-pushed", {"BTC": AT_VENUE}, book=None)
+    PRODUCED.canaries.add_balance(IN_BOOK)
+    known, before = list(PRODUCED.leaks), PRODUCED.places["a log"]
+
+    desk.push(book_document(book(("BTC", IN_BOOK), account_id="cb-pushed", as_of=utc_now())) | change)
+
+    assert list(PRODUCED.leaks) == known
+    assert PRODUCED.places["a log"] > before
+
+
+def test_the_token_of_a_book_is_in_its_request_and_nowhere_else(desk: Desk) -> None:
+    desk.open_coinbase("cb-web", {"BTC": "1"}, book=None)
+    boto3.client("secretsmanager").create_secret(Name=f"{SECRETS}coinbase/desk-book", SecretString=TOKEN)
+    PRODUCED.canaries.add_secret("a book's token", TOKEN)
+    known = list(PRODUCED.leaks)
+    with BookServer() as server:
+        server.answers["/book"] = Answer.of_json({"message": f"what is {TOKEN}?", "account_id": TOKEN}, status=400)
+        desk.take_book_from("cb-web", HttpsSource(f"{server.url}/book", "coinbase/desk-book"))
+
+        desk.run({"scheduled_time": "2026-11-22T12:00:00Z"})
+
+        assert server.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
+    assert list(PRODUCED.leaks) == known
+    (failure,) = desk.report("20261122T120000Z")["failures"]
+    assert "what is [redacted]?" in failure["message"]

@@ -194,9 +194,12 @@ def test_where_nobody_is_at_one_address_the_next_is_asked() -> None:
             nowhere.read("cb-main", source(url))
 
 
-def test_an_address_that_answered_badly_is_not_followed_by_the_next() -> None:
-    with endpoint(Answer(200, CONTENT, delivery=Delivery.DROPPED)) as (url, seen):
-        with pytest.raises(BookUnavailable, match="was dropped"):
+@pytest.mark.parametrize(
+    ("delivery", "said"), [(Delivery.DROPPED, "was dropped"), (Delivery.CUT_SHORT, "that was cut short")]
+)
+def test_an_address_that_answered_badly_is_not_followed_by_the_next(delivery: Delivery, said: str) -> None:
+    with endpoint(Answer(200, CONTENT, delivery=delivery)) as (url, seen):
+        with pytest.raises(BookUnavailable, match=said):
             books(resolve=lambda host, port: ["127.0.0.1", "127.0.0.1"]).read("cb-main", source(url))
         assert len(seen) == 1
 
