@@ -202,6 +202,18 @@ def test_what_was_seen_of_a_wallet_that_was_not_read_whole_is_not_adopted(two_ac
     assert [item["wallet"] for item in book["pending"]] == ["spot"]
 
 
+def test_what_the_venue_has_in_its_total_already_is_not_adopted_as_on_its_way(two_accounts):
+    moving = changed(NOW_SNAPSHOT)
+    moving["pending"] = [
+        {"wallet": "spot", "asset": "BTC", "quantity": quantity, "applied": applied, "reference": quantity}
+        for quantity, applied in (("1", False), ("-2", True))
+    ]
+    evidence = {"book": None, "book_after": None, "snapshot": moving}
+    two_accounts.objects.put_once(keys.observation_object(RUN_ID, "cb-main"), evidence)
+    book = trueup("book", "adopt", "cb-main", "--run", RUN_ID, "--json").document["book"]
+    assert [item["quantity"] for item in book["pending"]] == ["1"]
+
+
 def test_adopting_never_hides_differences_behind_a_book_that_exists(a_run, two_accounts, tmp_path):
     trueup("book", "put", write(tmp_path, "book.json", NOW_BOOK))
     refused(trueup("book", "adopt", "cb-main"), "version 1", "--replace")
