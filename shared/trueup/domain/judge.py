@@ -25,10 +25,10 @@ class Judged(NamedTuple):
     against: Decimal
     worth: Decimal | None
     """What the size of the difference is worth in the base currency; None when the asset has no price."""
+    nearer_is_first: bool
+    rule: Rule | None = None
     kind: Kind | None = None
     severity: Severity = Severity.OK
-    rule: Rule | None = None
-    nearer_is_first: bool = True
 
 
 class Judge(NamedTuple):
@@ -42,33 +42,33 @@ class Judge(NamedTuple):
     limits: Limits
     prices_usable: bool
 
-    def of_one(self, venue: Decimal, book: Decimal) -> Judged:
-        """Judge an amount against one reading of the book."""
+    def of_one(self, venue: Decimal, book: Decimal, *, first: bool = True) -> Judged:
+        """Judge an amount against one reading of the book; `first` says which."""
         difference = venue - book
         size = abs(difference)
-        worth = None if self.price is None else size * self.price
-        if not difference:
-            return Judged(Outcome.EXACT, difference, book, worth)
+        worth = self._worth(size)
+        if not size:
+            return Judged(Outcome.EXACT, difference, book, worth, first)
         rule = within(size, book, worth, self.limits.tolerance)
         if rule is not None:
-            return Judged(Outcome.WITHIN_TOLERANCE, difference, book, worth, rule=rule)
-        return Judged(Outcome.BREAK, difference, book, worth, *self._how_bad(venue, book))
+            return Judged(Outcome.WITHIN_TOLERANCE, difference, book, worth, first, rule)
+        return Judged(Outcome.BREAK, difference, book, worth, first, None, *self._how_bad(venue, book))
 
     def of_two(self, first: Bound, second: Bound) -> Judged:
         """Judge an amount: the nearer reading decides whether it is a break, the worse reading decides how bad."""
-        if first == second:
-            return self.of_one(*first)
         from_first, from_second = first.venue - first.book, second.venue - second.book
         nearer_is_first = abs(from_first) <= abs(from_second)
-        judged = self.of_one(*(first if nearer_is_first else second))._replace(nearer_is_first=nearer_is_first)
-        is_break = judged.outcome is Outcome.BREAK
+        difference, book = (from_first, first.book) if nearer_is_first else (from_second, second.book)
         # Where what is in flight accounts for all that the book changed in between, the two readings say the same.
-        if from_first != from_second and not (is_break and _same_sign(from_first, from_second)):
-            return judged._replace(outcome=Outcome.IN_MOTION, kind=None, severity=Severity.OK, rule=None)
-        if not is_break:
-            return judged
+        moving = from_first != from_second
+        if moving and not _same_sign(from_first, from_second):
+            return Judged(Outcome.IN_MOTION, difference, book, self._worth(abs(difference)), nearer_is_first)
+        nearer = first if nearer_is_first else second
+        judged = self.of_one(nearer.venue, book, first=nearer_is_first)
+        if judged.outcome is not Outcome.BREAK:
+            return judged if not moving else Judged(Outcome.IN_MOTION, difference, book, judged.worth, nearer_is_first)
         kind, severity = max((self._how_bad(*bound) for bound in (first, second)), key=lambda found: found[1])
-        return judged._replace(kind=kind, severity=severity)
+        return Judged(Outcome.BREAK, difference, book, judged.worth, nearer_is_first, None, kind, severity)
 
     def _how_bad(self, venue: Decimal, book: Decimal) -> tuple[Kind, Severity]:
         kind = kind_of(venue, book, self.limits.tolerance.quantity.value)
@@ -76,8 +76,11 @@ class Judge(NamedTuple):
             # An open order is not a loss: what is held is still there.
             return kind, Severity.MINOR
         size = abs(venue - book)
-        worth = None if self.price is None else size * self.price
+        worth = self._worth(size)
         return kind, severity_of(kind, size, book, worth, self.limits.bands, prices_usable=self.prices_usable)
+
+    def _worth(self, size: Decimal) -> Decimal | None:
+        return None if self.price is None else size * self.price
 
 
 def _same_sign(one: Decimal, other: Decimal) -> bool:
