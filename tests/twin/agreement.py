@@ -11,7 +11,7 @@ from trueup.domain.documents import read_book, read_prices, read_snapshot
 from trueup.domain.models import Observation
 from trueup.domain.policy import default_policy, read_policy
 from trueup.domain.reading import Malformed
-from trueup.domain.report import account_report_document
+from trueup.domain.report import AccountReport, account_report_document
 
 Document = dict[str, Any]
 OURS = ("account_id", "status", "verified", "reasons", "lines")
@@ -19,18 +19,22 @@ NOT_COMPARED = ("break_id", "state", "streak")
 """What comes from a break's history, and not from the rules of comparing."""
 
 
-def product(case: Document) -> Document:
-    """What the product reports of a case, as far as the rules of comparing say it. Raises Malformed."""
+def report_of(case: Document) -> AccountReport:
+    """Compare a case with the product. Raises Malformed."""
     book, after = (None if book is None else read_book(book) for book in rules.books_of(case))
     prices = case.get("prices")
     account = case.get("account")
-    report = compare(
+    return compare(
         Observation(read_snapshot(case["snapshot"]), book, after),
         read_policy(case.get("policy") or {}, default_policy()),
         None if prices is None else read_prices(prices),
         asked=None if account is None else account.get("wallets"),
     )
-    document = account_report_document(report)
+
+
+def product(case: Document) -> Document:
+    """What the product reports of a case, as far as the rules of comparing say it. Raises Malformed."""
+    document = account_report_document(report_of(case))
     lines = [{name: line[name] for name in line if name not in NOT_COMPARED} for line in document["lines"]]
     return {**{name: document[name] for name in OURS}, "lines": lines}
 
