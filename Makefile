@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down sam-local sam-local-open test test-slow test-all agreement versions soak check lint types format template audit build lock clean bench bench-imports bench-cycle cost
+.PHONY: help run up down sam-local sam-local-open test test-slow test-all agreement versions soak check lint types format template audit build lock clean bench bench-imports bench-cycle bench-compare cost
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,13 +72,16 @@ build: .venv-sam/sam ## build what is deployed: sam build
 		echo "Name one to change that: make build RUNTIME_PYTHON=/path/to/python3.13"; \
 	fi
 
-bench: bench-imports bench-cycle cost ## measure: all of the three below
+bench: bench-imports bench-cycle bench-compare cost ## measure: all of the four below
 
 bench-imports: .venv/dev .venv-bench/bench ## what a cold start imports, against the same on ccxt
 	@$(BIN)/python -m bench.imports
 
 bench-cycle: .venv/dev ## a run over ten accounts at slow venues, against a run over one
 	@$(BIN)/python -m bench.cycle
+
+bench-compare: .venv/dev .venv-bench/bench ## a million lines with exact decimals, against datacompy (about ten minutes)
+	@$(BIN)/python -m bench.compare
 
 cost: .venv/dev ## count what runs use, and print what that costs a month
 	@$(BIN)/python -m bench.cost
