@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down sam-local sam-local-open test test-slow test-all agreement versions soak check lint types format template audit build lock clean bench bench-imports bench-cycle bench-compare cost
+.PHONY: help run up down sam-local sam-local-open test test-slow test-all agreement versions soak mutation check lint types format template audit build lock clean bench bench-imports bench-cycle bench-compare cost
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ versions: .venv/dev ## the same corpus on every Python from 3.11 on that is here
 
 soak: .venv/dev ## RUNS runs (default 400) while venues and AWS fail at random, judged against the truth, from SEED
 	@$(BIN)/python -m tests.soak --runs $(or $(RUNS),400) $(if $(SEED),--seed $(SEED))
+
+mutation: .venv-mutation/mutation ## break the rules in every small way and list what no test notices (docs/mutation.md), in MODULES
+	@.venv-mutation/bin/python -m tests.mutation $(MODULES)
 
 check: lint types template ## all checks that are not tests
 
@@ -90,7 +93,7 @@ lock: .venv/dev ## pin the newest versions the .in files allow, with hashes
 	@scripts/lock.sh
 
 clean: ## remove everything that was made here
-	rm -rf .venv .venv-sam .venv-checkov .venv-bench .pyodide .aws-sam .trueup .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv .venv-sam .venv-checkov .venv-bench .venv-mutation .pyodide .aws-sam .trueup .mypy_cache .ruff_cache .hypothesis *.egg-info
 
 .venv/app: requirements/pip.txt requirements/app.txt pyproject.toml
 	@scripts/environment.sh .venv requirements/app.txt install-project
@@ -110,4 +113,8 @@ clean: ## remove everything that was made here
 
 .venv-bench/bench: requirements/pip.txt requirements/bench.txt
 	@scripts/environment.sh .venv-bench requirements/bench.txt
+	@touch $@
+
+.venv-mutation/mutation: requirements/pip.txt requirements/mutation.txt
+	@scripts/environment.sh .venv-mutation requirements/mutation.txt
 	@touch $@
