@@ -24,7 +24,7 @@ _EXPLAINED = re.compile(r"^- (`[\w.]+`: `.*` → `.*`)$", re.MULTILINE)
 _TESTED_IN = {
     "advance": ("advance", "tracks"),
     "base_urls": ("documents",),
-    "judge": ("compare", "severity", "tolerance"),
+    "judge": ("judge", "compare", "severity", "tolerance"),
     "lines": ("compare", "severity", "pending"),
     "models": ("documents",),
     "policy_fields": ("policy",),

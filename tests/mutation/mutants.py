@@ -135,8 +135,10 @@ def _is_short_of_an_argument(node: cst.CSTNode, changed: cst.CSTNode) -> bool:
 
 def _without_the_statement(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
     """Do not do what is done for its effect alone."""
-    if isinstance(node, cst.SimpleStatementLine) and isinstance(node.body[0], cst.Expr | cst.Raise):
-        if not isinstance(getattr(node.body[0], "value", None), cst.BaseString):
+    match node:
+        case cst.SimpleStatementLine(body=[cst.Expr(value=cst.BaseString())]):
+            return
+        case cst.SimpleStatementLine(body=[cst.Expr() | cst.Raise()]):
             yield node.with_changes(body=[cst.Pass()])
 
 

@@ -120,7 +120,7 @@ def _be_the_trial(writing: int, trial: Callable[[], dict[str, Any]]) -> None:
         signal.setitimer(signal.ITIMER_PROF, 0)
         while answer:
             answer = answer[os.write(writing, answer) :]
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - a fork that fails must not go on as if it were its parent
         traceback.print_exc()
         os._exit(os.EX_SOFTWARE)
     os._exit(0)
@@ -135,7 +135,7 @@ def _trial(
     try:
         for path in sorted(DOMAIN.glob("*.py")):
             importlib.import_module(f"trueup.domain.{path.stem}".removesuffix(".__init__"))
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - whatever it raises, it is no program
         return {"outcome": "not a program", "by": repr(error)[:200]}
     watcher = _Watcher(tests, coverage)
     # An assertion need not say what it saw, nor a failure where: only whether.

@@ -1,10 +1,14 @@
 """Accounts, books and snapshots in a few words, for every test of the core."""
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+
+import pytest
 
 from trueup.domain.compare import compare
 from trueup.domain.models import Book, Holding, Observation, Pending, PriceSet, Snapshot
@@ -125,6 +129,16 @@ def line_of(report: AccountReport, asset: str | None, field: str = "total") -> L
 def one(venue: str, before: str, after: str | None = None, asset: str = "BTC", **how: Any) -> Line:
     """Compare one amount of one asset: the line it becomes."""
     return line_of(judge([(asset, venue)], [(asset, before)], [(asset, after or before)], **how), asset)
+
+
+@contextmanager
+def a_machine_in_tokyo() -> Iterator[None]:
+    """Where local time is nine hours ahead of UTC."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 def later(moment: datetime, seconds: float) -> datetime:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from .amounts import shorten
 
 _SCHEDULED = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
-_MANUAL = re.compile(r"manual-([0-7][0-9A-HJKMNP-TV-Z]{25})", re.ASCII)
+_MANUAL = re.compile(r"manual-([0-7][0-9A-HJKMNP-TV-Z]{25})")
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _NO_MARKS = str.maketrans("", "", "-:")
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from tests.unit.money_kit import a_machine_in_tokyo
 from trueup.domain.run_ids import day_of, round_down, scheduled_run_id
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
@@ -13,6 +14,14 @@ def test_a_scheduled_run_is_named_by_its_moment_in_utc() -> None:
     assert scheduled_run_id(NOON) == "20261122T120000Z"
     assert scheduled_run_id(NOON.astimezone(timezone(timedelta(hours=5, minutes=30)))) == "20261122T120000Z"
     assert scheduled_run_id(NOON.replace(microsecond=999_999)) == "20261122T120000Z"
+
+
+def test_the_machine_s_own_time_zone_changes_no_name_and_no_interval() -> None:
+    with a_machine_in_tokyo():
+        assert scheduled_run_id(NOON) == "20261122T120000Z"
+        assert round_down(NOON.replace(hour=23, minute=7), 86_400) == NOON.replace(hour=0)
+        assert day_of("20261122T235959Z") == "2026-11-22"
+        assert day_of("manual-01ARZ3NDEKTSV4RRFFQ69G5FAV") == "2016-07-30"
 
 
 def test_a_run_of_the_first_century_still_has_a_day() -> None:
@@ -71,5 +80,6 @@ def test_a_moment_is_rounded_down_to_its_interval(minute: int, second: int, inte
 
 
 def test_intervals_are_counted_from_midnight_utc() -> None:
+    assert round_down(NOON.replace(hour=13, minute=59), 7200) == NOON
     elsewhere = NOON.replace(minute=7).astimezone(timezone(timedelta(minutes=7)))
     assert round_down(elsewhere, 300) == NOON.replace(minute=5)

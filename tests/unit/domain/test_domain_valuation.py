@@ -21,6 +21,7 @@ from trueup.domain.valuation import price_asset_of, share, unusable
         ("BTC-USD", "BTC"),
         ("1INCH-USD", "1INCH"),
         ("BTC-USD:SHORT", "BTC"),
+        ("BTC-USD-261225", "BTC"),
         ("BTCUSDT:LONG", "BTC"),
         ("ETHUSDC:SHORT", "ETH"),
         ("ETHUSD:LONG", "ETH"),
