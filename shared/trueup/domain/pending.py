@@ -41,9 +41,6 @@ class InFlight:
     one_sided: tuple[OneSided, ...]
 
 
-NOTHING = InFlight(ZERO, ZERO, False, (), ())
-
-
 def in_flight(at_venue: Sequence[Pending], in_book: Sequence[Pending], is_young: Callable[[Pending], bool]) -> InFlight:
     """Match the items of one key by reference. `is_young` tells which may explain something by themselves."""
     books: dict[str | None, Pending] = {item.reference: item for item in in_book if item.reference is not None}

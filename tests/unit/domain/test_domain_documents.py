@@ -248,6 +248,8 @@ def test_a_wallet_that_failed_for_a_reason_we_do_not_know_is_incomplete(state: s
         ("http://127.5.5.5", "http://127.5.5.5"),
         ("http://[::1]:9000", "http://[::1]:9000"),
         ("http://localhost:9000/", "http://localhost:9000"),
+        ("HTTPS://API.Example.test/V2/X", "HTTPS://API.Example.test/V2/X"),
+        ("http://LocalHost:9000", "http://LocalHost:9000"),
     ],
 )
 def test_https_anywhere_and_http_to_this_machine_are_addresses(url: str, kept: str) -> None:
@@ -291,6 +293,8 @@ def test_https_anywhere_and_http_to_this_machine_are_addresses(url: str, kept: s
         "http://\uff11\uff12\uff17.0.0.1",
         "http://127\u30020\u30020\u30021",
         "http://loc\u0430lhost",
+        "http://localho\u017ft",
+        "https://\u212araken.com",
         "https://api.co\u0456nbase.com",
         "https://api.coinbase.com\u2044@evil.test",
         "https://:@api.coinbase.com",
@@ -317,6 +321,19 @@ def test_https_anywhere_and_http_to_this_machine_are_addresses(url: str, kept: s
 )
 def test_anything_else_is_no_address(url: str) -> None:
     with pytest.raises(ValueError):
+        check_base_url(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("api.coinbase.com", "must be a plain address such as https://"),
+        ("https://api.coinbase.com:0", "must have a port from 1 to 65535"),
+        ("http://api.coinbase.com", "must be https"),
+    ],
+)
+def test_a_refused_address_is_told_what_is_allowed(url: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=f"^{problem}"):
         check_base_url(url)
 
 
