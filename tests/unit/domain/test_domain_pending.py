@@ -372,6 +372,13 @@ def test_the_tolerance_of_a_rest_counts_shared_items_the_book_has_not_applied_to
     assert one("111.1101", "1010", theirs, ours).outcome is Outcome.BREAK
 
 
+def test_the_tolerance_of_a_rest_counts_every_shared_item_the_book_has_not_applied() -> None:
+    theirs = tuple(coin(size, name, applied=True) for size, name in (("600", "a"), ("400", "b"), ("100", "theirs")))
+    ours = (coin("600", "a", applied=False), coin("400", "b", applied=False))
+    assert one("1111.11", "10", theirs, ours).references == ("a", "b", "theirs")  # 1.11 of 1,110
+    assert one("1111.1101", "10", theirs, ours).outcome is Outcome.BREAK
+
+
 def test_the_worth_of_a_rest_is_what_counts_and_not_that_of_the_difference() -> None:
     deposit = (coin("1000", applied=True),)
     assert one("1000", "none", deposit, valued=prices({"COIN": "900"})).outcome is Outcome.EXPLAINED
@@ -392,6 +399,11 @@ def test_what_is_explained_by_items_without_a_reference_names_none() -> None:
     assert (line.outcome, line.references) == (Outcome.EXPLAINED, ())
     line = one("18", "10", (coin("5", None, applied=True), coin("3", "r-9", applied=True)))
     assert (line.outcome, line.references) == (Outcome.EXPLAINED, ("r-9",))
+
+
+def test_either_of_two_items_without_a_reference_explains() -> None:
+    line = one("20", "10", (coin("10", None, applied=True), coin("-10", None, applied=False)))
+    assert (line.outcome, line.references) == (Outcome.EXPLAINED, ())
 
 
 def test_an_item_of_twenty_four_hours_explains_nothing_by_itself_and_a_younger_one_does() -> None:
