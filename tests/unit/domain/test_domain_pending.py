@@ -406,6 +406,12 @@ def test_either_of_two_items_without_a_reference_explains() -> None:
     assert (line.outcome, line.references) == (Outcome.EXPLAINED, ())
 
 
+def test_of_as_good_explanations_the_one_without_a_reference_comes_first_however_many_there_are() -> None:
+    named = tuple(coin("5", f"A-{number:02}", applied=True) for number in range(12))
+    assert one("15", "10", named).references == ("A-00",)
+    assert one("15", "10", (*named, coin("5", None, applied=True))).references == ()
+
+
 def test_an_item_of_twenty_four_hours_explains_nothing_by_itself_and_a_younger_one_does() -> None:
     day = timedelta(hours=24)
     barely = coin("5", applied=True, since=NOON - day + timedelta(microseconds=1))
