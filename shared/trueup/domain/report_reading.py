@@ -66,7 +66,7 @@ def _line(record: Record) -> Line:
     rule = record.optional_raw("rule")
     cause = record.optional_raw("cause")
     kind, reason = record.optional_text("kind"), record.optional_text("reason")
-    state, news, streak = record.optional_text("state"), record.optional_text("news"), record.optional_raw("streak")
+    state, news = record.optional_text("state"), record.optional_text("news")
     return Line(
         wallet=record.optional_text("wallet"),
         asset=record.optional_text("asset"),
@@ -88,7 +88,7 @@ def _line(record: Record) -> Line:
         references=tuple(read_text(item, at) for at, item in record.optional_items("references")),
         break_id=record.optional_text("break_id"),
         state=None if state is None else _word(state, State, record.at("state")),
-        streak=streak,
+        streak=record.whole("streak") if record.has("streak") else None,
         news=None if news is None else _word(news, News, record.at("news")),
         unmapped=record.optional_boolean("unmapped", absent=False),
     )

@@ -101,6 +101,12 @@ def test_zeros_after_the_fortieth_place_are_no_digits() -> None:
     assert plain(parse_amount("1." + "0" * 45)) == "1"
 
 
+def test_sixteen_characters_more_than_the_digits_are_read_and_no_more() -> None:
+    assert plain(parse_amount("0" * 56 + "9" * 40)) == "9" * 40
+    with pytest.raises(NotAnAmount, match="must be a decimal number"):
+        parse_amount("0" * 57 + "9" * 40)
+
+
 def test_zero_has_one_form() -> None:
     for text in ("0", "-0", "0.00", "0e-40", "-0e40"):
         assert str(parse_amount(text)) == "0"
@@ -154,3 +160,5 @@ def test_a_value_is_described_without_being_shown(value: Any, words: str) -> Non
 def test_a_long_text_is_cut_so_that_a_line_stays_a_line() -> None:
     assert shorten("a\nb") == r"'a\nb'"
     assert len(shorten("x" * 1000)) == 42
+    assert shorten("x" * 40) == repr("x" * 40)
+    assert shorten("x" * 41) == repr("x" * 37 + "...")

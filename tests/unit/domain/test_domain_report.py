@@ -202,6 +202,9 @@ def test_a_report_from_before_there_were_explained_lines_and_causes_is_still_rea
         for name in ("severity_if_unexplained", "references", "cause"):
             del line[name]
     assert read_account_report(document) == everything()
+    for name in ("observed_at", "compared", "recheck"):
+        del document[name]
+    assert read_account_report(document) == replace(everything(), observed_at=None, compared=())
 
 
 def test_an_account_level_line_has_no_amounts() -> None:
@@ -372,9 +375,11 @@ def travelled(document: Any) -> Any:
 
 def test_a_frozen_report_is_read_back_whole() -> None:
     failures = [Failure("prices", "", ""), Failure("d", "x" * 600, "two\nlines")]
+    told = tuple(replace(line, news=News.RAISED) for line in account("c", "0.5").lines)
     report = run_report(
-        everything(),
+        replace(everything(), evidence_sha256="e" * 64, recheck="unreachable"),
         explained(),
+        replace(account("c", "0.5"), lines=told),
         account("b", "0.5"),
         judge(snapshot(), [("BTC", "1")], run_id=RUN_ID),
         nobody_saw("d"),
@@ -400,6 +405,18 @@ def test_a_report_with_the_longest_amounts_and_names_there_are_is_read_back_whol
     tiny = judge([("BTC", digits)], [("BTC", "1e-40")], valued=prices({"BTC": "1e-40"}), by=wide, run_id=RUN_ID)
     assert read_account_report(travelled(account_report_document(tiny))) == tiny
     assert gross_worth([judge([(name, f"-{digits}")], [(name, digits)], valued=prices({name: digits}))] * 3)
+
+
+def test_an_amount_longer_than_any_product_of_two_is_refused() -> None:
+    document = travelled(account_report_document(everything()))
+    for name in ("difference", "relative", "worth"):
+        longest = "0." + "0" * 119 + "1"
+        document["lines"][0][name] = longest
+        assert getattr(read_account_report(document).lines[0], name) == Decimal(longest)
+        document["lines"][0][name] = "0." + "0" * 120 + "1"
+        with pytest.raises(Malformed, match=rf"^report\.lines\[0\]\.{name}: must have at most 120 digits"):
+            read_account_report(document)
+        document["lines"][0][name] = "1"
 
 
 @pytest.mark.parametrize(
