@@ -26,10 +26,13 @@ _TESTED_IN = {
     "base_urls": ("documents",),
     "judge": ("judge", "compare", "severity", "tolerance"),
     "lines": ("compare", "severity", "pending"),
+    "documents": ("documents", "places"),
     "models": ("documents",),
+    "policy": ("policy", "policy_document"),
     "policy_fields": ("policy",),
+    "policy_scopes": ("policy", "policy_document"),
     "reasons": ("reading", "report", "severity"),
-    "report_reading": ("report",),
+    "report_reading": ("report", "places"),
 }
 """Which files of tests/unit/domain test a module, where it is not the one with its name."""
 

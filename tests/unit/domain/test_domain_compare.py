@@ -23,7 +23,7 @@ from tests.unit.money_kit import (
     the_line,
 )
 from trueup.domain.compare import compare, unverified
-from trueup.domain.models import Pending
+from trueup.domain.models import Observation, Pending
 from trueup.domain.policy import default_policy
 from trueup.domain.reasons import Reason, Severity
 from trueup.domain.report import AccountReport, Kind, Line, Outcome, break_id
@@ -404,6 +404,19 @@ def test_an_account_nobody_could_observe_is_unverified_for_that_reason() -> None
         (Reason.GEO_BLOCKED,),
         (),
     )
+    assert (report.run_id, report.account_id) == ("20261122T120000Z", "cb-main")
+    assert (report.policy_version, report.evidence_sha256) == (default_policy().version, None)
+
+
+def test_a_report_names_the_run_the_evidence_and_the_policy_it_comes_from() -> None:
+    observation = Observation(snapshot(("BTC", "1")), book(("BTC", "1")), book(("BTC", "1")), evidence_sha256="e" * 64)
+    report = compare(observation, STRICT, prices(), run_id="20261122T120000Z")
+    assert (report.run_id, report.evidence_sha256, report.policy_version) == (
+        "20261122T120000Z",
+        "e" * 64,
+        STRICT.version,
+    )
+    assert (report.observed_at, report.compared) == (NOON, ("spot",))
 
 
 # -- rule 11: status and verified ----------------------------------------------------------------------------------
