@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from time import process_time
 from typing import Any
 
 import pytest
 
 from tests.unit.money_kit import NOON, Held, book, holding, judge, later, line_of, policy, snapshot
+from trueup.domain.amounts import EXACT
 from trueup.domain.correlate import Known, Place, correlate, held_at_breaks
 from trueup.domain.models import Holding, Observation
 from trueup.domain.policy import Policy, default_policy
@@ -168,6 +169,23 @@ def test_a_transfer_of_the_asset_itself_comes_before_another_name() -> None:
     }
 
 
+def test_every_transfer_and_every_other_name_of_a_run_is_found() -> None:
+    reports = (
+        account("a", {"COIN": "5", "BTC": "3"}, {"COIN": "10", "BTC": "2"}),
+        account("b", {"COIN": "12"}, {"COIN": "7"}),
+        account("c", {"BTC": "1", "earn/ADA": "9"}, {"BTC": "2", "ADA": "9"}),
+        account("d", {"ETH": "1", "ETH2": "4", "CGLD": "8"}, {"ETH": "5", "CELO": "8"}),
+    )
+    found = causes(*reports)
+    assert {place: cause.hint for place, cause in found.items()} == {
+        "a/spot/BTC": Hint.TRANSFER, "c/spot/BTC": Hint.TRANSFER,
+        "a/spot/COIN": Hint.TRANSFER, "b/spot/COIN": Hint.TRANSFER,
+        "c/spot/ADA": Hint.TRANSFER, "c/earn/ADA": Hint.TRANSFER,
+        "d/spot/ETH": Hint.ALIAS, "d/spot/ETH2": Hint.ALIAS,
+        "d/spot/CGLD": Hint.ALIAS, "d/spot/CELO": Hint.ALIAS,
+    }  # fmt: skip
+
+
 # -- fees ----------------------------------------------------------------------------------------------------------
 
 FEES = policy(correlate={"default": {"fee_fractions": ["0.004", "0.006"]}})
@@ -217,6 +235,15 @@ def test_a_fee_may_be_off_by_the_smallest_quantity_and_no_more(venue: str, fits:
     assert bool(causes(report, by=FEES, earlier=earlier("100"))) is fits
 
 
+@pytest.mark.parametrize(("off", "fits"), [("0.006", True), ("0.00600001", True), ("0.006000011", False)])
+def test_a_fee_of_an_amount_of_many_digits_is_as_exact(off: str, fits: bool) -> None:
+    book_now = Decimal(10**30 + 1)
+    with localcontext(EXACT):
+        venue = book_now - 6 * 10**27 - Decimal(off)
+    report = account("a", {"CASH": str(venue)}, {"CASH": str(book_now)}, valued=None)
+    assert bool(causes(report, by=FEES, earlier=earlier("0"))) is fits
+
+
 def test_fees_are_policy() -> None:
     report = sold("94.6", "1000", "100")
     none = policy(correlate={"accounts": {"a": {"fee_fractions": []}}})
@@ -254,6 +281,15 @@ def test_a_difference_of_just_what_is_held_looks_like_open_orders(side: str, hel
     found = held_at_breaks(observation, report)
     assert {place.asset for place in found} <= {"COIN"}
     assert causes(report, held=found) == ({"cb-main/spot/COIN": Cause(Hint.OPEN_ORDER)} if fits else {})
+
+
+def test_what_each_side_holds_in_open_orders_is_known_at_a_break() -> None:
+    coins = (holding("COIN", total, held=held) for total, held in (("7", "2"), ("10", "3"), ("10", "4")))
+    btc = holding("BTC", "1", held="1")
+    sides = [(coin, btc) for coin in coins]
+    observation = Observation(snapshot(*sides[0]), book(*sides[1]), book(*sides[2]))
+    report = judge(observation.snapshot, observation.book, observation.book_after)
+    assert held_at_breaks(observation, report) == {Place("cb-main", "spot", "COIN"): (2, 3, 4)}
 
 
 def test_what_is_held_without_a_book_is_told_too() -> None:
