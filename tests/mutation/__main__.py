@@ -45,8 +45,7 @@ def main() -> int:
     modules = sorted(path.stem for path in DOMAIN.glob("*.py") if path.stem != "__init__")
     options = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
     options.add_argument("modules", nargs="*", choices=[*modules, []], metavar="MODULE", help=", ".join(modules))
-    options.add_argument("--only-survivors", action="store_true", help="try again only what survived the last time")
-    options.add_argument("--place", default="", help="only mutants in this function or class, such as judge.judge")
+    options.add_argument("--resume", action="store_true", help="do not try again what was noticed the last time")
     chosen = options.parse_args()
     os.chdir(ROOT)
     explained = set(_EXPLAINED.findall(PAGE.read_text())) if PAGE.exists() else set()
@@ -59,18 +58,20 @@ def main() -> int:
     for module in chosen.modules or modules:
         started = time.monotonic()
         text = (DOMAIN / f"{module}.py").read_text()
-        mutants = [mutant for mutant in mutants_of(module, text) if mutant.place.startswith(chosen.place)]
-        last = results.setdefault(module, {})
-        if chosen.only_survivors:
-            mutants = [mutant for mutant in mutants if last.get(mutant.name, {}).get("outcome") == "survived"]
-        elif not chosen.place:
-            last.clear()
+        mutants = mutants_of(module, text)
+        last = results.get(module, {}) if chosen.resume else {}
+        now: dict[str, dict[str, Any]] = {}
+        results[module] = last | now
         met = counts[module] = Counter[str]()
         for mutant in mutants:
-            verdict = tried(module, mutant, covered, at_collection)
-            outcome = verdict.outcome
-            last[mutant.name] = {"outcome": outcome, "by": verdict.by, "seconds": verdict.seconds}
+            known = last.get(mutant.name)
+            if known is None or known["outcome"] == "survived":
+                verdict = tried(module, mutant, covered, at_collection)
+                known = {"outcome": verdict.outcome, "by": verdict.by, "seconds": verdict.seconds}
+            now[mutant.name] = known
+            results[module] = last | now
             RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False))
+            outcome = known["outcome"]
             if outcome == "survived" and mutant.name in explained:
                 outcome = "explained"
             elif outcome == "survived":
@@ -79,12 +80,13 @@ def main() -> int:
             elif mutant.name in explained:
                 print(f"explained, and does not survive: {mutant.name}", flush=True)
             met[outcome] += 1
-            if verdict.by == "collection":
+            if known["by"] == "collection":
                 met["by collection"] += 1
-        if not chosen.only_survivors and not chosen.place:
-            made = {mutant.name for mutant in mutants}
-            for name in sorted(name for name in explained - made if name[1:].split("`")[0].split(".")[0] == module):
-                print(f"explained, and not there: {name}")
+        results[module] = now
+        for name in sorted(explained - now.keys()):
+            if name.startswith((f"`{module}`", f"`{module}.")):
+                print(f"explained, and not there: {name}", flush=True)
+        RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False))
         print(f"{module}: {_said(met)} ({time.monotonic() - started:.0f} s)", flush=True)
     print(f"all: {_said(sum(counts.values(), Counter()))}")
     return 1 if unexplained else 0

@@ -11,7 +11,7 @@ from itertools import islice
 
 import libcst as cst
 from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper, PositionProvider
-from mutmut.mutation.mutators import mutation_operators, operator_string
+from mutmut.mutation.mutators import mutation_operators, operator_arg_removal, operator_assignment, operator_string
 
 _OF_NO_MEANING = (cst.Annotation, cst.Decorator, cst.Import, cst.ImportFrom)
 _LEFT_ALONE = {"len", "isinstance"}
@@ -115,22 +115,29 @@ class _Finder(cst.CSTVisitor):
 
 def _changes(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
     for kind, operator in mutation_operators:
-        if isinstance(node, kind):
+        if isinstance(node, kind) and operator is not operator_assignment:
             changed = operator(node)
             if operator is operator_string:
                 changed = islice(changed, 1)  # in capitals or small letters it is no less wrong
-            yield from (other for other in changed if not _is_short_of_an_argument(node, other))
+            if operator is operator_arg_removal:
+                changed = (other for other in changed if _is_worth_trying(node, other))
+            yield from changed
     yield from _without_the_statement(node)
     yield from _with_the_opposite_condition(node)
     yield from _with_another_function(node)
 
 
-def _is_short_of_an_argument(node: cst.CSTNode, changed: cst.CSTNode) -> bool:
-    """Tell whether it lacks one that stands by its place, and is not the last: such a call hardly ever succeeds."""
-    if not isinstance(node, cst.Call) or not isinstance(changed, cst.Call) or len(changed.args) == len(node.args):
-        return False
-    before, after = ([arg.value for arg in call.args if arg.keyword is None] for call in (node, changed))
-    return len(after) < len(before) and after != before[:-1]
+def _is_worth_trying(node: cst.CSTNode, other: cst.CSTNode) -> bool:
+    """Tell whether a call with another argument, or without one, may well be valid.
+
+    Of those that stand by their place the last may have a default; one before it, or None, is what mypy refuses.
+    """
+    assert isinstance(node, cst.Call)
+    assert isinstance(other, cst.Call)
+    before, after = ([arg for arg in call.args if arg.keyword is None] for call in (node, other))
+    if len(node.args) == len(other.args):
+        return before == after
+    return len(before) == len(after) or after == before[:-1]
 
 
 def _without_the_statement(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
