@@ -13,7 +13,7 @@ from .nesting import TOO_DEEP, nests_too_deep, text_nests_too_deep, what_is_wron
 
 MAX_ITEMS = 2_000_000
 MAX_TEXT = 512
-SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
+SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 # Beyond control characters: what else breaks a line (U+2028, U+2029), and halves of characters, which no file can hold.
 _NEVER = r"\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
 _NAME = re.compile(rf"[^\s{_NEVER}]([^{_NEVER}]*[^\s{_NEVER}])?")

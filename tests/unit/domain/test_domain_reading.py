@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.unit.money_kit import a_machine_in_tokyo
 from trueup.domain.reading import (
     Malformed,
     Record,
@@ -303,10 +304,75 @@ def test_a_free_key_must_be_a_name(key: Any) -> None:
     refusal(lambda: list(Record({"prices": {key: "1"}}, "prices").entries("prices")))
 
 
-def test_a_list_of_absurd_size_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trueup.domain.reading.MAX_ITEMS", 3)
-    assert len(list(read_list([1, 2, 3], "x"))) == 3
-    assert refusal(read_list, [1, 2, 3, 4], "x") == "x: must have at most 3 elements, not 4"
+def test_a_list_of_absurd_size_is_refused() -> None:
+    items = [None] * 2_000_000
+    assert next(read_list(items, "x")) == ("x[0]", None)
+    assert refusal(read_list, [*items, None], "x") == "x: must have at most 2000000 elements, not 2000001"
+
+
+def test_names_of_the_longest_length_are_read() -> None:
+    assert read_text("x" * 512, "x") == "x" * 512
+    assert Record({"id": "a" * 63}, "account").slug("id") == "a" * 63
+
+
+def test_a_whole_number_is_a_number_without_a_point_and_no_word() -> None:
+    assert Record({"streak": 7}, "track").whole("streak") == 7
+    for value, words in ((True, "a boolean"), (Decimal("1.5"), "a number"), ("7", "a string"), (None, "null")):
+        assert refusal(Record({"streak": value}, "track").whole, "streak") == (
+            f"track.streak: must be a whole number, not {words}"
+        )
+
+
+def test_what_is_no_json_is_refused_with_its_line_and_column() -> None:
+    assert refusal(parse_json, '{"a": 1,\n  "b" 2}', "book.json") == (
+        "book.json: is not JSON: Expecting ':' delimiter (line 2, column 7)"
+    )
+
+
+def test_a_field_of_a_record_without_a_place_is_named_alone() -> None:
+    assert refusal(Record({}, "").text, "venue") == "venue: is missing"
+
+
+def test_an_unknown_field_is_shown_as_it_is_up_to_forty_characters() -> None:
+    assert refusal(Record({"x" * 40: 1}, "account").done).startswith(f"account.{'x' * 40}: is not a field here")
+    assert refusal(Record({"x" * 41: 1}, "account").done).startswith(f"account.'{'x' * 37}...': is not a field here")
+    assert refusal(Record({" x": 1}, "account").done).startswith("account.' x': is not a field here")
+
+
+def test_a_choice_is_told_what_it_was_not() -> None:
+    assert Record({"venue": "dydx"}, "account").choice("venue", {"dydx"}) == "dydx"
+    assert refusal(Record({"venue": 5}, "account").choice, "venue", {"dydx"}) == (
+        "account.venue: must be a string, not a number"
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (10**18, "options: must be a whole number of at most 18 digits"),
+        (-(10**18), "options: must be a whole number of at most 18 digits"),
+        ({"a": [0, {"b": 1.5}]}, "options.a[1].b: must hold text, whole numbers, true, false and null; not a number"),
+        ({"a": {" b": 1}}, "options.a: must not be empty, nor hold"),
+        ({"a": ["\ud800"]}, "options.a[0]: holds half a character"),
+    ],
+)
+def test_what_is_wrong_in_free_content_is_named_with_its_place(value: Any, problem: str) -> None:
+    assert refusal(read_plain, value, "options").startswith(problem)
+
+
+def test_free_content_that_can_be_written_again_is_read_as_it_is() -> None:
+    value = {"a": [True, False, None, "ü", 10**18 - 1, -(10**18) + 1, {"b": {}}]}
+    assert read_plain(value, "options") == value
+    assert read_plain(True, "options") is True
+
+
+def test_free_objects_nested_deeply_are_refused_where_it_is_too_deep() -> None:
+    value: Any = "x"
+    for _ in range(8):
+        value = {"a": value}
+    assert read_plain(value, "options") == value
+    place = "options" + 8 * ".a"
+    assert refusal(read_plain, {"a": value}, "options") == f"{place}: is nested too deeply"
 
 
 @pytest.mark.parametrize(
@@ -340,6 +406,13 @@ def test_free_content_nested_deeply_is_refused() -> None:
 )
 def test_a_time_is_read_with_its_offset_and_written_in_utc(text: str, written: str) -> None:
     assert format_time(read_time(text, "x")) == written
+
+
+def test_the_machine_s_own_time_zone_changes_no_time() -> None:
+    with a_machine_in_tokyo():
+        moment = read_time("2026-11-22T12:00:00.5Z", "x")
+        assert (moment.hour, moment.tzinfo) == (12, UTC)
+        assert format_time(moment) == "2026-11-22T12:00:00.500Z"
 
 
 @QUICK
