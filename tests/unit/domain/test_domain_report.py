@@ -1,5 +1,6 @@
 """Reports: exactly the documented fields, plain amounts, the same bytes for the same facts, and read back whole."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
@@ -84,6 +85,11 @@ def everything() -> AccountReport:
 
 def lines_of(report: AccountReport) -> dict[tuple[str, str], dict[str, Any]]:
     return {(line["asset"], line["field"]): line for line in account_report_document(report)["lines"]}
+
+
+def test_reports_are_of_the_first_schema() -> None:
+    assert account_report_document(everything())["schema"] == 1
+    assert run_report_document(run_report(everything()))["schema"] == 1
 
 
 def test_the_report_of_an_account_has_exactly_the_documented_fields() -> None:
@@ -432,6 +438,8 @@ def test_an_amount_longer_than_any_product_of_two_is_refused() -> None:
         (("lines", 0, "book"), 1),
         (("lines", 0, "difference"), "NaN"),
         (("lines", 0, "severity_if_unexplained"), "BAD"),
+        (("lines", 0, "state"), "sure"),
+        (("lines", 0, "news"), "old"),
         (("lines", 0, "references"), "w-1"),
         (("lines", 0, "references"), [7]),
         (("lines", 0, "cause"), "fee"),
@@ -445,5 +453,6 @@ def test_a_report_somebody_changed_is_refused(path: tuple[Any, ...], value: Any)
     for step in path[:-1]:
         at = at[step]
     at[path[-1]] = value
-    with pytest.raises(Malformed):
+    place = "report" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    with pytest.raises(Malformed, match=f"^{re.escape(place)}"):
         read_account_report(document)
