@@ -28,6 +28,7 @@ _TESTED_IN = {
     "lines": ("compare", "severity", "pending"),
     "documents": ("documents", "places"),
     "models": ("documents",),
+    "nesting": ("reading",),
     "policy": ("policy", "policy_document"),
     "policy_fields": ("policy",),
     "policy_scopes": ("policy", "policy_document"),
