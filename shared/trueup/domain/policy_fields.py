@@ -50,8 +50,8 @@ def _fractions(value: object, place: str) -> tuple[Decimal, ...]:
 
 def _whole(what: str, highest: int) -> Callable[[object, str], int]:
     def read(value: object, place: str) -> int:
-        if isinstance(value, str) and value.isascii() and value.isdigit():
-            value = int(value[:9])
+        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 9:
+            value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= highest:
             raise Malformed(place, f"must be a whole number{what} from 1 to {highest}")
         return value

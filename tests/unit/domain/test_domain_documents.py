@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from urllib3.util import parse_url
 
-from tests.unit.money_kit import NOON, book, holding, prices, snapshot
+from tests.unit.money_kit import NOON, book, holding, later, prices, snapshot
 from trueup.domain.amounts import plain
 from trueup.domain.base_urls import check_base_url
 from trueup.domain.documents import (
@@ -224,6 +224,19 @@ def test_a_reference_may_stand_only_once_on_a_side(name: str) -> None:
     item = SNAPSHOT["pending"][0]
     document = changed(READERS[name][1], ("pending",), [item, item | {"asset": "BTC"}])
     assert refusal(name, document) == f"{name}.pending[1].reference: repeats 'w-1'"
+
+
+def test_what_a_document_leaves_out_is_what_its_format_says() -> None:
+    assert read_any_account({"account_id": "cb-main", "venue": "coinbase"}) == Account(
+        "cb-main", "coinbase", enabled=True, secret=None, address=None, subaccounts=None, wallets=None, base_url=None,
+        options={},
+    )  # fmt: skip
+    least = {"wallet": "spot", "asset": "BTC", "total": "1"}
+    held = read_snapshot(SNAPSHOT | {"holdings": [least], "pending": []}).holdings[0]
+    assert held == Holding(
+        "spot", "BTC", Decimal(1), available=None, held=None, borrowed=None, venue_asset=None, price_asset=None,
+        unmapped=False,
+    )  # fmt: skip
 
 
 def test_items_without_a_reference_may_be_many() -> None:
@@ -478,8 +491,20 @@ def test_prices_written_are_read_back_the_same(found: PriceSet) -> None:
 @given(SNAPSHOTS, st.none() | BOOKS, st.none() | BOOKS)
 def test_an_observation_written_is_read_back_the_same(found: Snapshot, before: Book | None, after: Book | None) -> None:
     document = observation_document(
-        "20261122T120000Z", Observation(found, before, after), NOON, NOON, [{"path": "/x", "body": "…"}]
+        "20261122T120000Z",
+        Observation(found, before, after),
+        NOON,
+        later(NOON, 20),
+        [{"path": "/x", "body": "…"}],
     )
+    assert {name: document[name] for name in ("schema", "run_id", "account_id", "started_at", "answers")} == {
+        "schema": 1,
+        "run_id": "20261122T120000Z",
+        "account_id": found.account_id,
+        "started_at": "2026-11-22T12:00:00.000Z",
+        "answers": [{"path": "/x", "body": "…"}],
+    }
+    assert document["finished_at"] == "2026-11-22T12:00:20.000Z"
     read = read_observation(travelled(document))
     assert (read.snapshot, read.book, read.book_after) == (found, before, after)
     assert read.evidence_sha256 == digest(document)

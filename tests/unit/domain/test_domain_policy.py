@@ -136,6 +136,18 @@ def test_fees_are_a_list_of_shares_of_its_own_for_each_venue_and_account() -> No
     assert found.fee_fractions("dydx-1", "dydx") == default_policy().fee_fractions("dydx-1", "dydx")
 
 
+def test_a_hundred_fees_are_read_and_numbers_at_their_limits() -> None:
+    found = policy(
+        correlate={"default": {"fee_fractions": [f"0.{number:03}" for number in range(1, 101)]}},
+        timing={"default": {"stale_book_seconds": "604800", "stale_venue_seconds": 1, "confirm_in_a_row": "000000100"}},
+        tolerance={"default": {"value_cap": 10**40 - 1}},
+    )
+    assert len(found.fee_fractions(ACCOUNT, VENUE)) == 100
+    timing = found.timing(ACCOUNT, VENUE)
+    assert (timing.stale_book_seconds, timing.stale_venue_seconds, timing.confirm_in_a_row) == (604_800, 1, 100)
+    assert found.tolerance(ACCOUNT, VENUE, ASSET).value_cap.value == 10**40 - 1
+
+
 def test_a_policy_with_other_fees_has_another_version() -> None:
     one, same, other = (
         policy(correlate={"default": {"fee_fractions": fees}}) for fees in (["0.1", "0.2"], ["0.20", "0.1"], ["0.1"])
@@ -225,6 +237,10 @@ def test_whole_numbers_of_yaml_are_exact_and_taken() -> None:
         ({"timing": {"default": {"stale_book_seconds": True}}}, "policy.timing.default.stale_book_seconds: must be"),
         ({"timing": {"default": {"stale_book_seconds": "15 min"}}}, "policy.timing.default.stale_book_seconds: must"),
         ({"timing": {"default": {"stale_book_seconds": "9" * 50}}}, "policy.timing.default.stale_book_seconds: must"),
+        (
+            {"timing": {"default": {"stale_book_seconds": "0000000060"}}},
+            "policy.timing.default.stale_book_seconds: must",
+        ),
         ({"timing": {"default": {"confirm_in_a_row": 0}}}, "policy.timing.default.confirm_in_a_row: must be a whole"),
         (
             {"timing": {"default": {"in_motion_in_a_row": 101}}},
