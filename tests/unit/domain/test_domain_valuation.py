@@ -78,6 +78,13 @@ def test_a_share_of_extreme_amounts_is_exact_before_it_is_rounded(size: str, who
     assert Fraction(rounded(size, whole)) == Fraction(round(exact * 10**6), 10**6)
 
 
+def test_a_hair_beyond_half_is_rounded_up_however_small_the_hair() -> None:
+    half = 5 * Decimal(10) ** 193
+    with localcontext(EXACT):
+        assert share(half, Decimal(10) ** 200) == 0
+        assert share(half + 1, Decimal(10) ** 200) == Decimal("0.000001")
+
+
 @settings(max_examples=200, derandomize=True, deadline=None)
 @given(st.integers(0, 10**60), st.integers(-40, 20), st.integers(1, 10**60), st.integers(-40, 20))
 def test_a_share_is_the_fraction_rounded_half_even(size: int, place: int, whole: int, other: int) -> None:
