@@ -231,7 +231,7 @@ def test_whole_numbers_of_yaml_are_exact_and_taken() -> None:
         ({"severity": {"default": {"unpriced_critical": "yes"}}}, "policy.severity.default.unpriced_critical: must be"),
         (
             {"timing": {"default": {"stale_book_seconds": 0}}},
-            "policy.timing.default.stale_book_seconds: must be a whole",
+            "policy.timing.default.stale_book_seconds: must be a whole number of seconds from 1 to 604800",
         ),
         ({"timing": {"default": {"stale_book_seconds": 604_801}}}, "policy.timing.default.stale_book_seconds: must be"),
         ({"timing": {"default": {"stale_book_seconds": True}}}, "policy.timing.default.stale_book_seconds: must be"),
@@ -244,7 +244,7 @@ def test_whole_numbers_of_yaml_are_exact_and_taken() -> None:
         ({"timing": {"default": {"confirm_in_a_row": 0}}}, "policy.timing.default.confirm_in_a_row: must be a whole"),
         (
             {"timing": {"default": {"in_motion_in_a_row": 101}}},
-            "policy.timing.default.in_motion_in_a_row: must be a whole",
+            "policy.timing.default.in_motion_in_a_row: must be a whole number from 1 to 100",
         ),
         (
             {"tolerance": {"default": {"relative": "1.0000000001"}}},

@@ -58,3 +58,10 @@ def test_what_is_no_track_is_refused_by_its_place(field: str, value: Any, proble
     with pytest.raises(Malformed) as refused:
         read_track(PLAIN | {field: value})
     assert str(refused.value) == problem
+
+
+def test_a_line_that_was_never_a_break_has_nothing_to_tell() -> None:
+    assert Track("brk-1", "spot", "BTC", "total", NOON) == Track(
+        "brk-1", "spot", "BTC", "total", NOON, open=False, sign=0, streak=0, counted_at=None, first_seen_at=None,
+        severity=Severity.OK, confirmed=False, said=None, in_motion=0,
+    )  # fmt: skip
