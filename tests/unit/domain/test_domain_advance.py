@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.money_kit import NOON, Held, book, item, judge, later, line_of, policy, prices, snapshot
+from tests.unit.money_kit import NOON, Held, book, holding, item, judge, later, line_of, policy, prices, snapshot
 from trueup.domain.advance import SecondLook, Track, advance, wants_second_look
 from trueup.domain.policy import Policy, default_policy
 from trueup.domain.reasons import Reason, Severity
@@ -126,6 +126,18 @@ def test_the_other_sign_is_another_difference(desk: Desk) -> None:
 def test_another_size_is_the_same_difference(desk: Desk) -> None:
     desk.look(NINE, TEN)
     assert said(eth(desk.look([("ETH", "8.9")], TEN))) == (State.CONFIRMED, 2, News.CONFIRMED)
+
+
+def test_a_surplus_of_another_size_is_the_same_surplus(desk: Desk) -> None:
+    desk.look(ELEVEN, TEN)
+    assert said(eth(desk.look([("ETH", "12")], TEN))) == (State.CONFIRMED, 2, News.CONFIRMED)
+
+
+def test_a_track_knows_a_surplus_from_a_shortfall_and_an_account_as_a_whole_has_neither(desk: Desk) -> None:
+    desk.look([("ETH", "11"), ("BTC", "9")], [("ETH", "10"), ("BTC", "10")])
+    assert {track.asset: track.sign for track in desk.tracks.values()} == {"ETH": 1, "BTC": -1}
+    desk.look([], TEN)
+    assert {track.sign for track in desk.tracks.values() if track.field == "account"} == {0}
 
 
 def test_a_minor_break_is_confirmed_and_said_to_nobody(desk: Desk) -> None:
@@ -260,6 +272,22 @@ def test_a_second_look_that_did_not_see_the_wallet_confirms_too(desk: Desk) -> N
     assert (report.recheck, report.observed_at) == ("incomplete", NOON)
 
 
+def test_a_second_look_that_saw_only_some_of_what_is_in_doubt_leaves_all_as_it_was(desk: Desk) -> None:
+    wallets: tuple[str, ...] = ("spot", "earn")
+    believed = book(("ETH", "10"), holding("BTC", "1", "earn"), wallets=wallets)
+    first = judge(snapshot(("ETH", "5"), wallets=dict.fromkeys(wallets)), believed)
+    spot_only = snapshot(("ETH", "10"), wallets={"spot": None, "earn": Reason.UNREACHABLE}, observed_at=later(NOON, 10))
+    report = desk.take(first, SecondLook(judge(spot_only, believed)))
+    assert [(line.asset, line.state) for line in report.lines] == [("BTC", State.CONFIRMED), ("ETH", State.CONFIRMED)]
+    assert report.recheck == "incomplete"
+
+
+def test_nothing_critical_is_confirmed_by_one_look_where_nobody_was_to_look_again(desk: Desk) -> None:
+    report = desk.look(HALF, TEN)
+    assert said(eth(report)) == (State.UNCONFIRMED, 1, None)
+    assert report.recheck is None
+
+
 def test_what_only_the_second_look_shows_waits(desk: Desk) -> None:
     report = desk.take(desk.see([*HALF, ("BTC", "1")], [*TEN, ("BTC", "1")]), desk.again([*TEN], [*TEN, ("BTC", "1")]))
     assert eth(report).outcome is Outcome.EXACT
@@ -292,6 +320,15 @@ def test_an_account_that_shows_nothing_at_all_is_looked_at_again(desk: Desk) -> 
     assert said(whole) == (State.CONFIRMED, 1, News.CONFIRMED)
 
 
+def test_an_account_that_showed_nothing_and_then_could_not_be_read_is_confirmed(desk: Desk) -> None:
+    report = desk.take(desk.see([], TEN), SecondLook(unread(10)))
+    assert [(line.field, line.state) for line in report.lines] == [
+        ("account", State.CONFIRMED),
+        ("total", State.CONFIRMED),
+    ]
+    assert report.recheck == "incomplete"
+
+
 def test_an_account_that_was_empty_for_a_moment_is_nothing(desk: Desk) -> None:
     report = desk.take(desk.see([], TEN), desk.again(TEN, TEN))
     assert [line.outcome for line in report.lines] == [Outcome.EXACT]
@@ -320,6 +357,44 @@ def test_in_motion_three_times_in_a_row_is_looked_at_again_and_then_unverified(d
     assert (line.outcome, line.reason) == (Outcome.UNVERIFIED, Reason.BOOK_IN_MOTION)
     assert (line.difference, line.worth, line.relative, line.price, line.severity) == (None,) * 5
     assert (report.verified, report.reasons, report.status) == (False, (Reason.BOOK_IN_MOTION,), "OK")
+
+
+def test_one_book_that_never_holds_still_leaves_its_account_unverified_whatever_the_others_do(desk: Desk) -> None:
+    still = ("BTC", "1")
+    moving: dict[str, Any] = {"venue": [still, *NINE], "believed": [still, *TEN], "after": [still, ("ETH", "8")]}
+    desk.look(**moving)
+    desk.look(**moving)
+    report = desk.look(**moving, second=GONE)
+    assert [(line.asset, line.outcome) for line in report.lines] == [
+        ("BTC", Outcome.EXACT),
+        ("ETH", Outcome.UNVERIFIED),
+    ]
+    assert (report.verified, report.reasons) == (False, (Reason.BOOK_IN_MOTION,))
+
+
+def test_a_book_in_motion_is_one_reason_among_others_in_the_order_of_their_names(desk: Desk) -> None:
+    wallets: dict[str, Reason | None] = {"spot": None, "earn": Reason.UNREACHABLE, "staking": Reason.AUTH_FAILED}
+    covered = tuple(wallets)
+    for _ in range(3):
+        desk.seconds += 300
+        now = later(NOON, desk.seconds)
+        sides = [book(("ETH", amount), wallets=covered, as_of=now) for amount in ("10", "8")]
+        seen = snapshot(*NINE, wallets=wallets, observed_at=now)
+        report = desk.take(judge(seen, *sides, valued=prices(as_of=now)), GONE)
+    assert report.reasons == (Reason.AUTH_FAILED, Reason.BOOK_IN_MOTION, Reason.UNREACHABLE)
+
+
+def test_a_book_in_motion_for_the_first_or_second_time_is_no_reason_to_look_again(desk: Desk) -> None:
+    assert not desk.doubts(desk.see(**MOVING))
+    desk.look(**MOVING)
+    assert not desk.doubts(desk.see(**MOVING))
+    desk.look(**MOVING)
+    assert desk.doubts(desk.see(**MOVING))
+
+
+def test_in_motion_for_long_stays_in_motion_where_nobody_was_to_look_again(desk: Desk) -> None:
+    for _ in range(3):
+        assert eth(desk.look(**MOVING)).outcome is Outcome.IN_MOTION
 
 
 def test_a_second_look_that_caught_the_book_at_rest_is_what_counts(desk: Desk) -> None:

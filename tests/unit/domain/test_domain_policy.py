@@ -1,12 +1,14 @@
 """Policies: read strictly, resolved most specific first, and never with two severities for one break."""
 
+from dataclasses import fields
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from tests.unit.money_kit import policy
-from trueup.domain.policy import Policy, default_policy, read_policy
+from trueup.domain.policy import Bands, Policy, Timing, Tolerance, default_policy, read_policy
+from trueup.domain.policy_fields import FIELDS
 from trueup.domain.reading import Malformed
 from trueup.domain.reasons import Severity
 
@@ -37,6 +39,11 @@ def test_the_built_in_numbers_are_the_designs() -> None:
     assert (timing.in_motion_in_a_row, timing.pending_max_age_seconds) == (3, 24 * 60 * 60)
     assert plain.alert_from(ACCOUNT, VENUE, ASSET) is Severity.MAJOR
     assert plain.explained_from_worth(ACCOUNT, VENUE, ASSET) == 10_000
+
+
+def test_every_field_is_named_as_what_it_becomes_and_in_that_order() -> None:
+    for section, kind in (("tolerance", Tolerance), ("severity", Bands), ("timing", Timing)):
+        assert list(FIELDS[section]) == [field.name for field in fields(kind)]
 
 
 def test_the_built_in_fees_are_shares_each_once_and_ascending() -> None:
@@ -172,6 +179,19 @@ def test_the_limits_of_an_account_are_those_of_each_asset_and_shared_by_assets_n
 
 def test_a_share_of_the_book_may_be_all_of_it_and_not_more() -> None:
     assert policy(tolerance={"default": {"relative": 1}}).tolerance(ACCOUNT, VENUE, ASSET).relative.value == 1
+
+
+def test_all_values_that_a_field_has_for_anybody_are_known_with_their_origins() -> None:
+    found = policy(
+        timing={
+            "venues": {VENUE: {"recheck_wait_seconds": 7}, "dydx": {"confirm_in_a_row": 3}},
+            "accounts": {ACCOUNT: {"recheck_wait_seconds": 5}},
+        }
+    )
+    assert found.values("timing", "recheck_wait_seconds") == {"default": 10, "venue:coinbase": 7, "account:cb-main": 5}
+    found = read_policy({"timing": {"default": {"recheck_wait_seconds": 9}}}, found)
+    assert found.values("timing", "recheck_wait_seconds")["default"] == 9
+    assert found.values("timing", "stale_book_seconds") == {"default": 900}
 
 
 def test_what_a_file_does_not_say_stays_as_it_was() -> None:
