@@ -209,6 +209,11 @@ def test_a_known_share_of_what_the_book_changed_by_while_we_looked_looks_like_a_
     assert causes(sold("94.6", "1000", "100"), by=FEES) == {"a/spot/CASH": Cause(Hint.FEE, fraction=Decimal("0.006"))}
 
 
+def test_a_fee_on_what_changed_while_we_looked_is_seen_whatever_was_there_before() -> None:
+    found = causes(sold("94.6", "1000", "100"), by=FEES, earlier=earlier("500"))
+    assert found == {"a/spot/CASH": Cause(Hint.FEE, fraction=Decimal("0.006"))}
+
+
 def test_a_known_share_of_what_the_book_changed_by_since_the_last_report_looks_like_a_fee() -> None:
     report = account("a", {"CASH": "1099.6"}, {"CASH": "1200"}, valued=None)
     assert causes(report, by=FEES, earlier=earlier("1000")) == {}
