@@ -226,6 +226,16 @@ def test_a_reference_may_stand_only_once_on_a_side(name: str) -> None:
     assert refusal(name, document) == f"{name}.pending[1].reference: repeats 'w-1'"
 
 
+def test_wallets_are_written_in_the_order_of_their_names() -> None:
+    found = snapshot(wallets={"spot": None, "perp/0": Reason.UNREACHABLE, "earn": None, "margin": None})
+    assert list(snapshot_document(found)["wallets"].items()) == [
+        ("earn", "complete"),
+        ("margin", "complete"),
+        ("perp/0", "failed: unreachable"),
+        ("spot", "complete"),
+    ]
+
+
 def test_what_a_document_leaves_out_is_what_its_format_says() -> None:
     assert read_any_account({"account_id": "cb-main", "venue": "coinbase"}) == Account(
         "cb-main", "coinbase", enabled=True, secret=None, address=None, subaccounts=None, wallets=None, base_url=None,

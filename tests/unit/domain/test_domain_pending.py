@@ -294,6 +294,13 @@ def test_outside_two_readings_the_nearer_ones_own_items_explain() -> None:
     assert line.outcome is Outcome.BREAK
 
 
+def test_an_item_that_only_one_reading_of_the_book_lists_explains_what_is_left_of_that_reading() -> None:
+    coming = (coin("5", "r-1", applied=False),)
+    assert one("15", "9", (), (), "10", coming).references == ("r-1",)
+    assert one("15", "10", (), coming, "9", ()).references == ("r-1",)
+    assert one("15", "10", (), (), "9", coming).outcome is Outcome.BREAK
+
+
 def test_what_is_in_motion_is_not_explained_by_one_sided_items() -> None:
     line = one("11", "10", (coin("1", applied=True),), (), "12")
     assert (line.outcome, line.references) == (Outcome.IN_MOTION, ())

@@ -144,7 +144,7 @@ def test_a_policy_does_not_pass_over_built_in_bands_it_would_overlap() -> None:
     built_in = copy.deepcopy({name: dict(values) for name, values in default_policy().built_in.items()})
     built_in["severity"]["worth_major_from"] = Decimal(2)
     narrow = Policy(default_policy().settings, built_in)
-    with pytest.raises(Malformed, match="worth_minor_below, worth_major_from and worth_critical_from must not"):
+    with pytest.raises(Malformed, match=r"^policy\.severity \(default\): worth_minor_below, worth_major_from "):
         policy(severity={"default": {"worth_minor_below": "5"}}).over(narrow)
 
 
