@@ -423,6 +423,14 @@ def test_anything_else_in_between_begins_the_count_again(
     assert not desk.doubts(desk.see(**MOVING))
 
 
+def test_a_known_break_in_between_begins_the_count_again(desk: Desk) -> None:
+    desk.look(NINE, TEN)
+    desk.look(**MOVING)
+    desk.look(**MOVING)
+    desk.look(NINE, TEN)
+    assert not desk.doubts(desk.see(**MOVING))
+
+
 def test_the_times_and_counts_are_policy() -> None:
     desk = Desk(
         policy(timing={"default": {"confirm_after_seconds": 1, "confirm_in_a_row": 3, "in_motion_in_a_row": 1}})
@@ -431,6 +439,14 @@ def test_the_times_and_counts_are_policy() -> None:
         assert eth(desk.look(NINE, TEN, wait=1)).state is State.UNCONFIRMED
     assert eth(desk.look(NINE, TEN, wait=1)).state is State.CONFIRMED
     assert desk.doubts(desk.see(**MOVING))
+
+
+def test_the_same_look_taken_twice_says_the_same_and_writes_nothing_the_second_time(desk: Desk) -> None:
+    for look in (desk.see(NINE, TEN), desk.see(**MOVING), desk.see(TEN, TEN)):
+        desk.tracks = {}
+        report = desk.take(look)
+        again = advance(look, desk.tracks, desk.by, "coinbase")
+        assert (again.report, again.tracks) == (report, ())
 
 
 def test_nothing_changed_is_nothing_to_write(desk: Desk) -> None:
@@ -501,4 +517,5 @@ def test_an_older_look_says_nothing_of_what_is_in_flight() -> None:
     desk = Desk(FROM_ONE)
     desk.look(NINE, TEN)
     assert on_its_way(desk, "w-1", wait=-100).news is None
+    assert on_its_way(desk, "w-1", wait=100).news is None, "nor does one of the same moment"
     assert desk.tracks[eth(desk.look(NINE, TEN)).break_id or ""].told_in_flight is None
