@@ -423,6 +423,13 @@ def test_anything_else_in_between_begins_the_count_again(
     assert not desk.doubts(desk.see(**MOVING))
 
 
+def test_an_older_look_at_a_book_in_motion_does_not_count(desk: Desk) -> None:
+    desk.look(**MOVING)
+    desk.look(**MOVING)
+    desk.look(**MOVING, wait=-150)
+    assert [track.in_motion for track in desk.tracks.values()] == [2]
+
+
 def test_a_known_break_in_between_begins_the_count_again(desk: Desk) -> None:
     desk.look(NINE, TEN)
     desk.look(**MOVING)

@@ -1,7 +1,6 @@
 """Rules 1, 2, 8 and 11: which keys are compared, against which reading of the book, and what may be concluded."""
 
 import gc
-import gc
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -418,17 +417,6 @@ def test_a_report_names_the_run_the_evidence_and_the_policy_it_comes_from() -> N
         STRICT.version,
     )
     assert (report.observed_at, report.compared) == (NOON, ("spot",))
-
-
-@pytest.mark.parametrize("enabled", [True, False])
-def test_comparing_leaves_the_garbage_collector_as_it_was(enabled: bool) -> None:
-    before = gc.isenabled()
-    try:
-        (gc.enable if enabled else gc.disable)()
-        one("1", "1")
-        assert gc.isenabled() is enabled
-    finally:
-        (gc.enable if before else gc.disable)()
 
 
 # -- rule 11: status and verified ----------------------------------------------------------------------------------

@@ -322,7 +322,9 @@ def test_a_mistake_in_a_policy_is_named_with_its_place(document: Any, problem: s
     ],
 )
 def test_bands_that_overlap_are_refused(severity: dict[str, Any], where: str) -> None:
-    assert refusal({"severity": severity}).startswith(f"policy.severity ({where}): ")
+    place, _, problem = refusal({"severity": severity}).partition(": ")
+    assert place == f"policy.severity ({where})"
+    assert problem.startswith(("minor_below must not be above", "worth_minor_below, worth_major_from and"))
 
 
 def test_bands_that_only_overlap_where_two_scopes_meet_are_refused() -> None:
