@@ -46,7 +46,7 @@ def main() -> int:
     modules = sorted(path.stem for path in DOMAIN.glob("*.py") if path.stem != "__init__")
     options = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
     options.add_argument("modules", nargs="*", choices=[*modules, []], metavar="MODULE", help=", ".join(modules))
-    options.add_argument("--resume", action="store_true", help="do not try again what was noticed the last time")
+    options.add_argument("--resume", action="store_true", help="try only what is new, or survived unexplained the last time")
     chosen = options.parse_args()
     os.chdir(ROOT)
     explained = set(_EXPLAINED.findall(PAGE.read_text())) if PAGE.exists() else set()
@@ -66,7 +66,7 @@ def main() -> int:
         met = counts[module] = Counter[str]()
         for mutant in mutants:
             known = last.get(mutant.name)
-            if known is None or known["outcome"] == "survived":
+            if known is None or (known["outcome"] == "survived" and mutant.name not in explained):
                 verdict = tried(module, mutant, covered, at_collection)
                 known = {"outcome": verdict.outcome, "by": verdict.by, "seconds": verdict.seconds}
             now[mutant.name] = known
