@@ -46,7 +46,7 @@ def main() -> int:
     modules = sorted(path.stem for path in DOMAIN.glob("*.py") if path.stem != "__init__")
     options = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
     options.add_argument("modules", nargs="*", choices=[*modules, []], metavar="MODULE", help=", ".join(modules))
-    options.add_argument("--resume", action="store_true", help="try only what is new, or survived unexplained the last time")
+    options.add_argument("--resume", action="store_true", help="try what is new or survived unexplained")
     chosen = options.parse_args()
     os.chdir(ROOT)
     explained = set(_EXPLAINED.findall(PAGE.read_text())) if PAGE.exists() else set()
