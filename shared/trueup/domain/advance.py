@@ -268,7 +268,6 @@ class _Steps:
             relative=None,
             price=None,
             worth=None,
-            rule=None,
         )
 
     def _close(self, track: Track | None) -> None:

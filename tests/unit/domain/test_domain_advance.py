@@ -456,6 +456,12 @@ def test_the_same_look_taken_twice_says_the_same_and_writes_nothing_the_second_t
         assert (again.report, again.tracks) == (report, ())
 
 
+def test_of_two_looks_of_the_same_moment_the_first_one_counts(desk: Desk) -> None:
+    desk.look(NINE, TEN)
+    desk.look(TEN, TEN, wait=0)
+    assert [track.open for track in desk.tracks.values()] == [True]
+
+
 def test_nothing_changed_is_nothing_to_write(desk: Desk) -> None:
     assert advance(desk.see(TEN, TEN), {}, desk.by, "coinbase").tracks == ()
 
@@ -499,6 +505,13 @@ def test_another_item_in_flight_is_said_and_one_that_has_arrived_is_not() -> Non
     assert on_its_way(desk, "w-1").news is None
 
 
+def test_what_was_told_of_what_is_in_flight_is_kept_in_order() -> None:
+    desk = Desk(FROM_ONE)
+    on_its_way(desk, "w-5")
+    on_its_way(desk, "w-4", "w-1", "w-3", "w-2")
+    assert [track.told_in_flight for track in desk.tracks.values()] == [("w-1", "w-2", "w-3", "w-4", "w-5")]
+
+
 def test_what_was_in_flight_and_agreed_since_is_said_when_something_is_on_its_way_again() -> None:
     desk = Desk(FROM_ONE)
     on_its_way(desk, "w-1")
@@ -525,4 +538,7 @@ def test_an_older_look_says_nothing_of_what_is_in_flight() -> None:
     desk.look(NINE, TEN)
     assert on_its_way(desk, "w-1", wait=-100).news is None
     assert on_its_way(desk, "w-1", wait=100).news is None, "nor does one of the same moment"
+    assert on_its_way(desk, "w-2", wait=300).news is News.EXPLAINED
+    assert on_its_way(desk, "w-3", wait=300).news is News.EXPLAINED
+    assert on_its_way(desk, "w-4", wait=-150).news is None
     assert desk.tracks[eth(desk.look(NINE, TEN)).break_id or ""].told_in_flight is None

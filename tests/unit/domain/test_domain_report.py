@@ -12,15 +12,18 @@ from tests.unit.money_kit import NOON, book, holding, item, judge, later, policy
 from trueup.domain.compare import unverified
 from trueup.domain.policy import default_policy
 from trueup.domain.reading import Malformed, canonical_json, parse_json
-from trueup.domain.reasons import Reason
+from trueup.domain.reasons import Reason, Severity
 from trueup.domain.report import (
     AccountReport,
     Cause,
     Failure,
     Hint,
+    Kind,
     News,
+    Outcome,
     PricesUsed,
     RunReport,
+    State,
     account_report_document,
     counts,
     gross_worth,
@@ -85,6 +88,16 @@ def everything() -> AccountReport:
 
 def lines_of(report: AccountReport) -> dict[tuple[str, str], dict[str, Any]]:
     return {(line["asset"], line["field"]): line for line in account_report_document(report)["lines"]}
+
+
+def test_the_words_of_a_report_are_those_of_its_format() -> None:
+    assert [*Outcome] == ["exact", "within_tolerance", "in_motion", "explained", "break", "unverified"]
+    assert [*Kind] == ["sign_flip", "missing_at_venue", "unexpected_at_venue", "quantity", "account_empty"]
+    assert [*State] == ["unconfirmed", "confirmed"]
+    assert [*News] == ["confirmed", "raised", "explained"]
+    assert [*Hint] == ["transfer", "alias", "fee", "open_order"]
+    assert [severity.name for severity in Severity] == ["OK", "MINOR", "MAJOR", "CRITICAL"]
+    assert [*map(int, Severity)] == [0, 1, 2, 3]
 
 
 def test_reports_are_of_the_first_schema() -> None:
