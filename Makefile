@@ -42,7 +42,7 @@ soak: .venv/dev ## RUNS runs (default 400) while venues and AWS fail at random, 
 	@$(BIN)/python -m tests.soak --runs $(or $(RUNS),400) $(if $(SEED),--seed $(SEED))
 
 mutation: .venv-mutation/mutation ## break the rules in every small way and list what no test notices (docs/mutation.md), in MODULES
-	@.venv-mutation/bin/python -m tests.mutation $(MODULES)
+	@PYTHONHASHSEED=0 .venv-mutation/bin/python -m tests.mutation $(MODULES)
 
 check: lint types template ## all checks that are not tests
 

@@ -408,6 +408,12 @@ def test_an_account_nobody_could_observe_is_unverified_for_that_reason() -> None
     assert (report.policy_version, report.evidence_sha256) == (default_policy().version, None)
 
 
+def test_the_wallets_that_were_compared_are_named_in_order() -> None:
+    wallets = ("spot", "margin", "earn", "funding", "staking")
+    report = judge(snapshot(wallets=dict.fromkeys(wallets)), book(wallets=wallets))
+    assert report.compared == ("earn", "funding", "margin", "spot", "staking")
+
+
 def test_a_report_names_the_run_the_evidence_and_the_policy_it_comes_from() -> None:
     observation = Observation(snapshot(("BTC", "1")), book(("BTC", "1")), book(("BTC", "1")), evidence_sha256="e" * 64)
     report = compare(observation, STRICT, prices(), run_id="20261122T120000Z")

@@ -99,3 +99,10 @@ def test_the_accounts_and_venues_a_policy_names_are_all_found_once() -> None:
         timing={"accounts": {"b": {}}, "venues": {"dydx": {}, "coinbase": {}}},
     )
     assert named(found) == (["a", "b"], ["coinbase", "dydx"])
+
+
+def test_the_accounts_and_venues_a_policy_names_come_in_order() -> None:
+    names = ["d", "b", "e", "a", "c"]
+    section: dict[str, Any] = {name: {"relative": "0"} for name in names}
+    found = policy(tolerance={"venues": section, "accounts": section})
+    assert named(found) == (["a", "b", "c", "d", "e"], ["a", "b", "c", "d", "e"])
