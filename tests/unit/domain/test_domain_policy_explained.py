@@ -106,3 +106,19 @@ def test_the_accounts_and_venues_a_policy_names_come_in_order() -> None:
     section: dict[str, Any] = {name: {"relative": "0"} for name in names}
     found = policy(tolerance={"venues": section, "accounts": section})
     assert named(found) == (["a", "b", "c", "d", "e"], ["a", "b", "c", "d", "e"])
+
+
+def test_what_a_policy_states_comes_by_rank_and_then_by_name() -> None:
+    value = {"relative": "0"}
+    assets = {name: value for name in ("F", "H", "E", "G")}
+    owners = {name: value | {"assets": assets} for name in ("d", "b", "c", "a")}
+    found = stated(policy(tolerance={"accounts": owners, "venues": owners, "assets": assets, "default": value}))
+    names, inner = "abcd", "EFGH"
+    assert [one.origin for one in found] == [
+        "default",
+        *(f"asset:{asset}" for asset in inner),
+        *(f"venue:{name}" for name in names),
+        *(f"venue:{name}/asset:{asset}" for name in names for asset in inner),
+        *(f"account:{name}" for name in names),
+        *(f"account:{name}/asset:{asset}" for name in names for asset in inner),
+    ]
