@@ -110,7 +110,7 @@ def test_the_accounts_and_venues_a_policy_names_come_in_order() -> None:
 
 def test_what_a_policy_states_comes_by_rank_and_then_by_name() -> None:
     value = {"relative": "0"}
-    assets = {name: value for name in ("F", "H", "E", "G")}
+    assets = dict.fromkeys(("F", "H", "E", "G"), value)
     owners = {name: value | {"assets": assets} for name in ("d", "b", "c", "a")}
     found = stated(policy(tolerance={"accounts": owners, "venues": owners, "assets": assets, "default": value}))
     names, inner = "abcd", "EFGH"

@@ -130,6 +130,15 @@ def test_a_comparison_of_files_says_nothing_of_looks_and_history() -> None:
     assert not {"observed_at", "compared", "recheck"} & document.keys()
 
 
+def test_a_report_knows_which_of_its_lines_are_told_and_which_are_breaks() -> None:
+    first, *others = everything().lines
+    told = replace(first, news=News.RAISED)
+    report = replace(everything(), lines=(told, *others))
+    assert report.news == (told,)
+    assert report.breaks == tuple(line for line in report.lines if line.outcome == "break")
+    assert {line.asset for line in report.breaks} == {"BTC"}
+
+
 def test_a_line_says_why_it_is_told_in_the_run_that_tells_it() -> None:
     line = everything().breaks[0]
     assert "news" not in line_document(line)
