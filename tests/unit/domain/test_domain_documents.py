@@ -226,6 +226,16 @@ def test_a_reference_may_stand_only_once_on_a_side(name: str) -> None:
     assert refusal(name, document) == f"{name}.pending[1].reference: repeats 'w-1'"
 
 
+def test_subaccounts_are_numbers_up_to_the_last_there_is_in_order() -> None:
+    assert read_any_account(ACCOUNT | {"subaccounts": [128_000, 0, 1]}).subaccounts == (0, 1, 128_000)
+    for wrong in (128_001, -1, True, "0"):
+        assert refusal("account", ACCOUNT | {"subaccounts": [wrong]}).startswith(
+            "account.subaccounts: must hold whole numbers from 0 to 128000"
+        )
+    assert refusal("account", ACCOUNT | {"subaccounts": [5, 5]}) == "account.subaccounts: must not repeat a number"
+    assert refusal("account", ACCOUNT | {"subaccounts": []}).startswith('account.subaccounts: must be "all" or a list')
+
+
 def test_wallets_are_written_in_the_order_of_their_names() -> None:
     found = snapshot(wallets={"spot": None, "perp/0": Reason.UNREACHABLE, "earn": None, "margin": None})
     assert list(snapshot_document(found)["wallets"].items()) == [

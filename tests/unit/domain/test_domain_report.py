@@ -25,6 +25,7 @@ from trueup.domain.report import (
     RunReport,
     State,
     account_report_document,
+    break_id,
     counts,
     gross_worth,
     line_document,
@@ -98,6 +99,10 @@ def test_the_words_of_a_report_are_those_of_its_format() -> None:
     assert [*Hint] == ["transfer", "alias", "fee", "open_order"]
     assert [severity.name for severity in Severity] == ["OK", "MINOR", "MAJOR", "CRITICAL"]
     assert [*map(int, Severity)] == [0, 1, 2, 3]
+
+
+def test_the_name_of_a_break_is_the_same_for_ever() -> None:
+    assert break_id("cb-main", "spot", "BTC", "total") == "brk-b00bd720ac3d9826"
 
 
 def test_reports_are_of_the_first_schema() -> None:
