@@ -210,8 +210,8 @@ def _book_from(observation: Observation) -> Book:
             for holding in snapshot.holdings
             if holding.wallet in complete
         ),
-        # What the venue has applied is in the adopted totals. Listed as well, it would explain a loss of its size once the
-        # venue lists it no more.
+        # What the venue has applied is in the adopted totals. Listed as well, it would explain a loss of its size once
+        # the venue lists it no more.
         pending=tuple(item for item in snapshot.pending if item.wallet in complete and not item.applied),
     )
 

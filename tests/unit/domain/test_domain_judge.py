@@ -31,7 +31,14 @@ def stated(
     rule: Rule | None = None,
 ) -> Judged:
     return Judged(
-        outcome, Decimal(difference), Decimal(against), Decimal(worth), kind, severity, rule, nearer_is_first=first
+        outcome,
+        Decimal(difference),
+        Decimal(against),
+        Decimal(worth),
+        nearer_is_first=first,
+        rule=rule,
+        kind=kind,
+        severity=severity,
     )
 
 
