@@ -16,7 +16,8 @@ from tests.workflow.power import Power
 from trueup.store import keys
 from trueup.store.audit import GENESIS, chain_hash
 
-EARLIER = {"scheduled_time": "2026-11-22T11:55:00Z"}
+EARLIER = {"scheduled_time": "2026-11-21T23:55:00Z"}
+"""The day before: the run that is killed begins a day, so that each account's entry leaves a checkpoint."""
 RUN = "20261122T120000Z"
 SCHEDULED = {"scheduled_time": "2026-11-22T12:00:00Z"}
 ACCOUNTS = ("cb-fine", "cb-long", "cb-short")
@@ -43,12 +44,13 @@ class Bench:
     desk: Desk
     planned: Any = None
     """The table as moto holds it."""
+    midnight: datetime = datetime(2026, 11, 21, tzinfo=UTC)
     first_minute: int = 0
     attempts: int = 0
 
     def now(self) -> datetime:
         """Each attempt of Compare has a minute of its own: a report made again would not be the same."""
-        return datetime(2026, 11, 22, 12, self.first_minute + self.attempts, tzinfo=UTC) - timedelta(minutes=1)
+        return self.midnight + timedelta(hours=12, minutes=self.first_minute + self.attempts - 1)
 
     def compare(self, power: Power, *, first_minute: int = 1) -> tuple[Execution, Books]:
         """Run from what was planned and read, with Compare under this power; return what was left."""
@@ -105,6 +107,7 @@ def bench(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Bench:
     monkeypatch.setattr("trueup.steps.compare.utc_now", bench.now)
     desk.run(EARLIER)
     assert desk.messages() == []
+    bench.midnight += timedelta(days=1)
     desk.write_book("cb-short", "spot", {"BTC": "1"})
     desk.write_book("cb-long", "spot", {"ETH": "3"})
 
@@ -147,6 +150,8 @@ def test_wherever_compare_is_killed_the_retry_ends_as_if_it_had_not_been(bench: 
         before, row = bench.desk.rows.query(keys.audit(account_id), prefix=keys.REPORT)
         assert (before["seq"], before["prev"], row["seq"], row["prev"]) == (1, GENESIS, 2, before["hash"])
         assert row["hash"] == chain_hash(row)
+        checkpoints = bench.desk.rows.query(keys.audit(account_id), prefix=keys.CHECKPOINT)
+        assert [checkpoint["entry_hash"] for checkpoint in checkpoints] == [before["hash"], row["hash"]]
 
 
 def test_a_compare_that_hangs_and_lives_on_beside_its_retry_changes_nothing(bench: Bench) -> None:

@@ -1,8 +1,9 @@
 """The words: what a person reads at 3 a.m., and the same facts for machines."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from trueup.alerts.words import UNKNOWN_NAME, cause_words, in_flight_words
@@ -18,6 +19,9 @@ MAX_NAME = 60
 """Characters of a name in the text; the document has it whole."""
 MAX_SUBJECT = 99
 """SNS wants a subject of less than 100 characters."""
+
+NOWHERE: Mapping[str, Any] = MappingProxyType({})
+"""No account's audit has begun."""
 
 WORDS = {
     Kind.SIGN_FLIP: "opposite sides",
@@ -43,26 +47,42 @@ class Alert:
     kinds: tuple[str, ...]
 
 
-def alerts_of(report: RunReport) -> list[Alert]:
-    """Say what is worth saying about a run: one alert for each account with something that is news."""
+def alerts_of(report: RunReport, positions: Mapping[str, Any] = NOWHERE) -> list[Alert]:
+    """Say what is worth saying about a run: one alert for each account with something that is news.
+
+    `positions` is how far each account's audit had come by then ({"seq", "hash"}, or None): whoever keeps the alert
+    keeps a witness of the audit outside of Trueup.
+    """
     alerts = []
     for account in report.accounts:
         said = account.news
         whole_account = [line for line in said if line.kind is Kind.ACCOUNT_EMPTY]
         if said:
             # An account that shows nothing is one problem, not one for each thing it should hold.
-            alerts.append(_alert(report, account, report.venues[account.account_id], whole_account or said))
+            venue, position = report.venues[account.account_id], positions.get(account.account_id)
+            alerts.append(_alert(report, account, venue, whole_account or said, position))
     return alerts
 
 
-def _alert(report: RunReport, account: AccountReport, venue: str, said: Sequence[Line]) -> Alert:
+def alert_id_of(run_id: str, account_id: str) -> str:
+    """Name what is said of an account in a run."""
+    return f"alr-{digest([run_id, account_id])[:16]}"
+
+
+def _alert(
+    report: RunReport,
+    account: AccountReport,
+    venue: str,
+    said: Sequence[Line],
+    position: Mapping[str, Any] | None,
+) -> Alert:
     ranked = sorted(said, key=_worst_first)
     severity = ranked[0].severity or Severity.OK
-    alert_id = f"alr-{digest([report.run_id, account.account_id])[:16]}"
+    alert_id = alert_id_of(report.run_id, account.account_id)
     kinds = tuple(sorted({str(line.kind) for line in said if line.kind is not None}))
     shown, left_out = ranked[:MAX_LINES], ranked[MAX_LINES:]
     subject = _subject(severity, account.account_id, venue, ranked)
-    text = _text(report, account, venue, severity, ranked, alert_id)
+    text = _text(report, account, venue, severity, ranked, alert_id, position)
     document = {
         "schema": SCHEMA,
         "alert_id": alert_id,
@@ -79,6 +99,7 @@ def _alert(report: RunReport, account: AccountReport, venue: str, said: Sequence
         "explained": [line_document(line) for line in shown if not _is_break(line)],
         "explained_left_out": sum(not _is_break(line) for line in left_out),
         "reasons": [str(reason) for reason in account.reasons],
+        "audit": None if position is None else dict(position),
         "subject": subject,
         "text": text,
     }
@@ -120,6 +141,7 @@ def _text(
     severity: Severity,
     ranked: Sequence[Line],
     alert_id: str,
+    position: Mapping[str, Any] | None,
 ) -> str:
     base = report.prices.base
     paragraphs = [
@@ -139,6 +161,7 @@ def _text(
     )
     paragraphs.append(
         f"Run {report.run_id}\nCompared {format_time(report.compared_at)}, policy {report.policy_version}, {alert_id}"
+        + ("" if position is None else f"\nAudit {account.account_id}:{position['seq']}:{position['hash']}")
     )
     return "\n\n".join(paragraphs) + "\n"
 

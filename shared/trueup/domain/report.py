@@ -185,6 +185,8 @@ class PricesUsed:
     source: str | None = None
     as_of: datetime | None = None
     sha256: str | None = None
+    object: str | None = None
+    """Where the set is: the last good one is an earlier run's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +316,7 @@ def run_report_document(report: RunReport) -> dict[str, Any]:
             "source": report.prices.source,
             "as_of": None if report.prices.as_of is None else format_time(report.prices.as_of),
             "sha256": report.prices.sha256,
+            "object": report.prices.object,
         },
         "counts": counts(report.accounts),
         "worth": {name: plain(worth) for name, worth in gross_worth(report.accounts).items()},

@@ -37,6 +37,7 @@ def read_run_report(document: object, place: str = "report") -> RunReport:
             source=prices.optional_text("source"),
             as_of=prices.optional_time("as_of"),
             sha256=prices.optional_text("sha256"),
+            object=prices.optional_text("object"),
         ),
         accounts=tuple(read_account_report(item, at) for at, item in record.items("accounts")),
         venues={account_id: str(venue) for account_id, _, venue in record.entries("venues")},

@@ -9,7 +9,7 @@ from trueup.alerts.publish import Publisher, SnsPublisher
 from trueup.clock import utc_now
 from trueup.config import CompareSettings
 from trueup.domain.policy import Policy
-from trueup.domain.reading import Malformed, Record, digest
+from trueup.domain.reading import Malformed, Record, digest, format_time
 from trueup.domain.report import UNVERIFIED, AccountReport, RunReport, counts
 from trueup.domain.report_reading import read_run_report
 from trueup.errors import ConfigInvalid
@@ -102,11 +102,12 @@ class CompareStep:
         """Do everything a frozen report asks for."""
         report = read_run_report(document)
         # People first: a crash after this may say something twice, but nothing is kept as said that was not.
-        alerts = alerts_of(report)
+        alerts = alerts_of(report, document.get("audit", {}))
         for_each(self.publisher.publish, alerts)
         for_each(lambda kept: self.tracks.keep(*kept), document.get("tracks", {}).items())
         parts = list(zip(report.accounts, document["accounts"], strict=True))
-        hashes = for_each(lambda part: self._append(report, part[0], digest(part[1]), key), parts)
+        sha256 = digest(document)
+        hashes = for_each(lambda part: self._append(report, part[0], digest(part[1]), sha256, key), parts)
         totals = counts(report.accounts)
         self.runs.finish(
             request.run_id,
@@ -119,7 +120,8 @@ class CompareStep:
                 "counts": totals,
                 "seal": seal({part[0].account_id: chained for part, chained in zip(parts, hashes, strict=True)}),
                 "object": key,
-                "report_sha256": digest(document),
+                "compared_at": format_time(report.compared_at),
+                "report_sha256": sha256,
                 "alerts": [alert.alert_id for alert in alerts],
             },
         )
@@ -132,7 +134,7 @@ class CompareStep:
             "accounts_verified": totals["accounts_verified"],
         }
 
-    def _append(self, report: RunReport, account: AccountReport, report_sha256: str, key: str) -> str:
+    def _append(self, report: RunReport, account: AccountReport, sha256: str, of_run: str, key: str) -> str:
         return self.audit.append(
             Entry(
                 account_id=account.account_id,
@@ -141,7 +143,8 @@ class CompareStep:
                 status=account.status,
                 verified=account.verified,
                 reasons=tuple(str(reason) for reason in account.reasons),
-                report_sha256=report_sha256,
+                report_sha256=sha256,
+                run_report_sha256=of_run,
                 evidence_sha256=account.evidence_sha256,
                 object=key,
                 counts=counts([account]),

@@ -116,16 +116,20 @@ class Judging:
         manifest = look.manifest
         second_failures = self.runs.second_failures(manifest.run_id) if looked_again else {}
 
+        def look_again(account_id: str) -> SecondLook | None:
+            seen, venue = look.accounts[account_id], manifest.accounts[account_id]
+            if not wants_second_look(seen.report, seen.tracks, self.policy.timing(account_id, venue)):
+                return None
+            if account_id not in looked_again:
+                return SecondLook(None, NOT_LOOKED_AGAIN)
+            return self._second_look(account_id, look, second_failures.get(account_id))
+
         def place(account_id: str) -> Advanced:
             seen, venue = look.accounts[account_id], manifest.accounts[account_id]
-            second = None
-            if wants_second_look(seen.report, seen.tracks, self.policy.timing(account_id, venue)):
-                second = SecondLook(None, NOT_LOOKED_AGAIN)
-                if account_id in looked_again:
-                    second = self._second_look(account_id, look, second_failures.get(account_id))
-            return advance(seen.report, seen.tracks, self.policy, venue, second)
+            return advance(seen.report, seen.tracks, self.policy, venue, seconds[account_id])
 
-        advanced = for_each(place, look.accounts)
+        seconds = dict(zip(look.accounts, for_each(look_again, look.accounts), strict=True))
+        advanced = [place(account_id) for account_id in look.accounts]
         told = [look.prices_failure, *(seen.failure for seen in look.accounts.values())]
         report = RunReport(
             run_id=manifest.run_id,
@@ -138,9 +142,13 @@ class Judging:
             failures=tuple(failure for failure in told if failure is not None),
         )
         tracks = {one.report.account_id: [track_document(track) for track in one.tracks] for one in advanced}
+        told_of = [account.account_id for account in report.accounts if account.news]
         return run_report_document(report) | {
             "assets_version": assets_version(),
             "tracks": {name: found for name, found in tracks.items() if found},
+            "manifest_sha256": manifest.sha256,
+            "looks": {name: _looks(look.accounts[name], seconds[name]) for name in sorted(looked_again)},
+            "audit": dict(zip(told_of, for_each(self.audit.position, told_of), strict=True)),
         }
 
     def _with_causes(self, reports: Sequence[AccountReport], look: FirstLook) -> tuple[AccountReport, ...]:
@@ -201,6 +209,12 @@ class Judging:
             other = Malformed("snapshot.account_id", f"is {seen}: another account's evidence")
             return _malformed(account_id, key, other)
         return under_our_names(observation, names(observation.snapshot.venue))
+
+
+def _looks(first: Seen, second: SecondLook | None) -> dict[str, str | None]:
+    """Return the digests of the evidence of both looks: one of them counts, but both were read."""
+    again = None if second is None else second.report
+    return {"first": first.report.evidence_sha256, "second": None if again is None else again.evidence_sha256}
 
 
 def _worst_first(report: AccountReport) -> tuple[int, str]:

@@ -125,9 +125,9 @@ def _from_item(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _whole(value: Any) -> Any:
-    """Give back whole numbers as int: rows hold no others (amounts are strings)."""
+    """Give back whole numbers as int: rows hold no others (amounts are strings), unless somebody changed one."""
     if isinstance(value, Decimal):
-        return int(value)
+        return int(value) if value == value.to_integral_value() else value
     if isinstance(value, list):
         return [_whole(inner) for inner in value]
     if isinstance(value, dict):

@@ -13,6 +13,7 @@ PRICES = "PRICES"
 LAST_GOOD = "LAST_GOOD"
 HEAD = "HEAD"
 CHAIN = "CHAIN"
+CHECKPOINT = "CHECKPOINT#"
 REPORT = "REPORT#"
 FAILURE = "FAILURE#"
 RECHECK = "RECHECK#"
@@ -45,9 +46,14 @@ def policy_object(version: str) -> str:
     return f"policies/{version}.json.gz"
 
 
+def runs_of(of_day: str) -> str:
+    """Return the partition of a UTC day's runs, so that they are one query."""
+    return f"RUNS#{of_day}"
+
+
 def run(run_id: str) -> tuple[str, str]:
-    """Return the row of a run: one partition a day, so that a day's runs are one query."""
-    return f"RUNS#{day_of(run_id)}", f"{RUN}{run_id}"
+    """Return the row of a run."""
+    return runs_of(day_of(run_id)), f"{RUN}{run_id}"
 
 
 def failures(run_id: str) -> str:
@@ -56,13 +62,23 @@ def failures(run_id: str) -> str:
 
 
 def audit(account_id: str) -> str:
-    """Return the partition of an account's reports and its chain head."""
+    """Return the partition of an account's reports, its chain head and its checkpoints."""
     return f"ACCOUNT#{account_id}"
 
 
 def report(at: datetime, run_id: str) -> str:
     """Return the sort key of an account's report: in order of time."""
     return f"{REPORT}{format_time(at)}#{run_id}"
+
+
+def day(moment: datetime) -> str:
+    """Return the UTC day of a moment, 2026-11-22."""
+    return format_time(moment)[:10]
+
+
+def checkpoint(of_day: str) -> str:
+    """Return the sort key of what is kept for ever of an account's entries of a day."""
+    return f"{CHECKPOINT}{of_day}"
 
 
 def track(account_id: str, break_id: str) -> tuple[str, str]:

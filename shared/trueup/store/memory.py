@@ -88,6 +88,11 @@ class MemoryObjects:
         text = self._objects.get(key)
         return None if text is None else not_null(parse_json(text, key), key)
 
+    def content(self, key: str) -> bytes | None:
+        """Read the text of a document; None when there is none."""
+        text = self._objects.get(key)
+        return None if text is None else text.encode()
+
     def keys(self, prefix: str) -> list[str]:
         """List keys in order."""
         return sorted(key for key in self._objects if key.startswith(prefix))

@@ -21,6 +21,10 @@ class Objects(Protocol):
         """Read a document; None when there is none. Raises Malformed when the object is no JSON document."""
         ...
 
+    def content(self, key: str) -> bytes | None:
+        """Read the text of a document, whose SHA-256 is its digest; None when there is none. Raises Malformed."""
+        ...
+
     def keys(self, prefix: str) -> list[str]:
         """List keys in order."""
         ...
@@ -52,9 +56,14 @@ class S3Objects:
             raise
         return True
 
-    @raising_store_unavailable
     def get(self, key: str) -> Any | None:
-        """Read a document. Needs s3:ListBucket, without which S3 answers AccessDenied for a missing key."""
+        """Read a document."""
+        content = self.content(key)
+        return None if content is None else not_null(parse_json(content, key), key)
+
+    @raising_store_unavailable
+    def content(self, key: str) -> bytes | None:
+        """Read the text of a document. Needs s3:ListBucket, without which S3 answers AccessDenied for a missing key."""
         try:
             answer = client("s3").get_object(Bucket=self._bucket, Key=key)
         except ClientError as error:
@@ -62,10 +71,9 @@ class S3Objects:
                 return None
             raise
         try:
-            text = gzip.decompress(answer["Body"].read())
+            return gzip.decompress(answer["Body"].read())
         except (gzip.BadGzipFile, EOFError, zlib.error):
             raise Malformed(key, "is not what was written: no gzip") from None
-        return not_null(parse_json(text, key), key)
 
     @raising_store_unavailable
     def keys(self, prefix: str) -> list[str]:

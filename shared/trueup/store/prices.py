@@ -43,4 +43,4 @@ class PriceSets:
             prices = read_prices(document)
         except Malformed:
             return None  # `prices.origin` of the report says that this set was not used
-        return prices, PricesUsed(origin, prices.base, prices.source, prices.as_of, digest(document))
+        return prices, PricesUsed(origin, prices.base, prices.source, prices.as_of, digest(document), key)

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from trueup.domain.policy import Policy, policy_document, read_policy_document
-from trueup.domain.reading import Malformed, Record, format_time
+from trueup.domain.reading import Malformed, Record, digest, format_time
 from trueup.domain.report import Failure
 from trueup.errors import ConfigInvalid
 from trueup.store import keys
@@ -35,6 +35,8 @@ class Manifest:
     wallets: Mapping[str, tuple[str, ...]]
     """The wallets asked for, for accounts that name them."""
     policy: Policy
+    sha256: str | None = field(default=None, compare=False)
+    """The digest of the object it was read from."""
 
 
 class Runs:
@@ -68,7 +70,7 @@ class Runs:
 
     def of_day(self, day: str) -> list[dict[str, Any]]:
         """Return the runs of a UTC day (2026-11-22), in the order of their ids."""
-        return self._rows.query(f"RUNS#{day}", prefix=keys.RUN)
+        return self._rows.query(keys.runs_of(day), prefix=keys.RUN)
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Freeze what the run has to look at; a retried Plan finds its own first manifest standing."""
@@ -97,8 +99,9 @@ class Runs:
                 accounts={account_id: str(venue) for account_id, _, venue in record.entries("accounts")},
                 wallets={account_id: tuple(names) for account_id, _, names in record.entries("wallets")},
                 policy=read_policy_document(record.raw("policy"), record.at("policy")),
+                sha256=digest(document),
             )
-        except Malformed as error:
+        except (Malformed, TypeError) as error:
             raise ConfigInvalid(f"run {run_id}: {error}; start a new run with `trueup run`") from None
 
     def failures(self, run_id: str) -> dict[str, Failure]:

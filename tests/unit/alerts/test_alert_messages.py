@@ -216,6 +216,7 @@ def test_machines_get_the_facts_as_the_report_has_them() -> None:
         "explained": [],
         "explained_left_out": 0,
         "reasons": [],
+        "audit": None,
         "subject": alert.subject,
         "text": alert.text,
     }
@@ -285,6 +286,15 @@ def test_an_alert_says_what_to_do_next() -> None:
     text = only(account(BTC="5")).text
     assert f"trueup runs show {RUN_ID} --account cb-main" in text
     assert "trueup book show cb-main" in text
+
+
+def test_an_alert_is_a_witness_of_how_far_the_audit_had_come() -> None:
+    position = {"seq": 41, "hash": "5a" * 32}
+    report = run_of(*(seen_twice(account(name, BTC="5"), default_policy()) for name in ("cb-main", "cb-two")))
+    main, two = alerts_of(report, {"cb-main": position, "cb-two": None})
+    assert (main.document["audit"], two.document["audit"]) == (position, None)
+    assert main.text.splitlines()[-1] == f"Audit cb-main:41:{'5a' * 32}"
+    assert "Audit" not in two.text
 
 
 def test_a_break_without_a_price_says_so() -> None:

@@ -42,7 +42,7 @@ def run_report() -> RunReport:
     prices = read_prices(parse_json((EXAMPLES / "prices.json").read_bytes(), "prices"))
     run_id = "20261122T120000Z"
     report = compare(Observation(snapshot, book, book), default_policy(), prices, run_id=run_id)
-    used = PricesUsed("this_run", prices.base, prices.source, prices.as_of, "0" * 64)
+    used = PricesUsed("this_run", prices.base, prices.source, prices.as_of, "0" * 64, f"runs/{run_id}/prices.json.gz")
     started, compared = (read_time(f"2026-11-22T12:00:0{second}Z", "time") for second in ("0", "3.5"))
     return RunReport(run_id, started, compared, report.policy_version, used, (report,), {"cb-main": "coinbase"})
 
@@ -108,6 +108,6 @@ def test_the_sample_alert_is_what_the_examples_give() -> None:
     report = run_report()
     (seen,) = report.accounts
     stands = advance(seen, {}, default_policy(), "coinbase", SecondLook(seen)).report
-    (alert,) = alerts_of(replace(report, accounts=(stands,)))
+    (alert,) = alerts_of(replace(report, accounts=(stands,)), {"cb-main": {"seq": 41, "hash": "5a" * 32}})
 
     assert json.loads(sample("Alert")) == alert.document

@@ -19,7 +19,7 @@ from trueup.errors import ConfigInvalid, StoreUnavailable
 from trueup.steps.compare import CompareRequest, CompareStep, read_request
 from trueup.steps.judging import Judging
 from trueup.store import keys
-from trueup.store.audit import Audit, seal
+from trueup.store.audit import Audit, Entry, seal
 from trueup.store.memory import MemoryObjects, MemoryRows
 from trueup.store.prices import PriceSets
 from trueup.store.rows import Condition, Row
@@ -674,6 +674,57 @@ def test_what_an_alert_says_is_what_the_frozen_report_says(desk: Desk) -> None:
     (alert,) = desk.mailbox.sent
     line = next(line for line in desk.reports()["cb-main"]["lines"] if line["asset"] == "BTC")
     assert alert.document["breaks"] == [line]
+
+
+# -- what the audit rests on ---------------------------------------------------------------------------------------
+
+
+def test_a_report_vouches_for_everything_it_was_made_from(busy: Desk) -> None:
+    busy.step().run(REQUEST)
+    look_again(busy, seen("cb-short", ("BTC", "1.5")), believed("cb-short", ("BTC", "2")))
+    busy.step().run(AGAIN)
+    report = busy.report()
+    assert report["manifest_sha256"] == digest(busy.objects.get(keys.manifest_object(RUN_ID)))
+    prices_used = report["prices"]
+    assert (prices_used["object"], prices_used["sha256"]) == (
+        keys.prices_object(RUN_ID),
+        digest(busy.objects.get(keys.prices_object(RUN_ID))),
+    )
+    first, again = (
+        digest(busy.objects.get(name(RUN_ID, "cb-short")))
+        for name in (keys.observation_object, keys.second_observation_object)
+    )
+    assert report["looks"] == {
+        "cb-long": {"first": busy.reports()["cb-long"]["evidence_sha256"], "second": None},
+        "cb-short": {"first": first, "second": again},
+    }
+    assert busy.reports()["cb-short"]["evidence_sha256"] == again
+
+
+def test_every_entry_vouches_for_the_whole_report(busy: Desk) -> None:
+    busy.judge()
+    for account_id in busy.reports():
+        last = Audit(busy.rows, 400).last(account_id)
+        assert last is not None
+        assert last["run_report_sha256"] == digest(busy.report())
+    found = busy.runs.get(RUN_ID)
+    assert found is not None
+    assert found["compared_at"] == busy.report()["compared_at"]
+
+
+def test_an_alert_states_how_far_the_audit_had_come_whenever_it_is_sent(busy: Desk) -> None:
+    audit = Audit(busy.rows, 400)
+    first = Entry("cb-short", "20261122T115500Z", NOON, "OK", True, (), "a", "b", None, "x", {})
+    position = {"seq": 1, "hash": audit.append(first)}
+    busy.mailbox.dies_at = 1
+    with pytest.raises(Crash):
+        busy.judge()
+    # Another run gets in before the retry: what was frozen is what is said.
+    audit.append(replace(first, run_id="20261122T115600Z", at=later(NOON, 60)))
+    busy.judge()
+    said = {alert.account_id: alert.document["audit"] for alert in busy.mailbox.sent}
+    assert said == {"cb-short": position, "cb-long": None}
+    assert busy.report()["audit"] == said, "and of no account that nobody is told of"
 
 
 @pytest.mark.parametrize(

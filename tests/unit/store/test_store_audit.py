@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from tests.unit.money_kit import NOON, later
 from trueup.domain.reading import digest
 from trueup.errors import StoreUnavailable
 from trueup.store import keys
-from trueup.store.audit import GENESIS, Audit, Entry, chain_hash, seal
+from trueup.store.audit import GENESIS, Audit, Entry, chain_hash, expires_at, seal
 from trueup.store.memory import MemoryRows
 from trueup.store.rows import Condition, Row, Rows
 
@@ -26,6 +26,7 @@ def entry(minutes: float = 0, *, account_id: str = "cb-main", verified: bool = T
         verified=verified,
         reasons=() if verified else ("unreachable",),
         report_sha256="a" * 64,
+        run_report_sha256="d" * 64,
         evidence_sha256="b" * 64 if verified else None,
         object="runs/x/report.json.gz",
         counts={"lines": 3, "breaks": {"MINOR": 0}},
@@ -76,11 +77,15 @@ CHANGES = {
     "verified": False,
     "reasons": ["x"],
     "report_sha256": "c" * 64,
+    "run_report_sha256": "c" * 64,
     "evidence_sha256": None,
     "object": "runs/y",
     "counts": {"accounts": 7},
+    "expires_at": 1,
+    "checkpoint": "1" * 64,
     "seq": 2,
     "prev": "1" * 64,
+    "unheard_of": 1,
 }
 
 
@@ -198,6 +203,7 @@ class Counting(MemoryRows):
     [
         lambda audit: audit.last("cb-main"),
         lambda audit: audit.last_verified("cb-main"),
+        lambda audit: audit.position("cb-main"),
         lambda audit: audit.history("cb-main", NOON, later(NOON, 60)),
     ],
 )
@@ -211,10 +217,102 @@ def test_every_question_is_one_query(question: Callable[[Audit], object]) -> Non
     assert rows.reads == 1
 
 
-def test_rows_expire_but_the_head_of_the_chain_stays(rows: Rows, audit: Audit) -> None:
+def test_how_far_a_chain_has_come_is_the_number_and_the_hash_of_its_newest_entry(audit: Audit) -> None:
+    assert audit.position("cb-main") is None
     audit.append(entry())
-    (row,) = chain(rows)
-    assert row["expires_at"] == int(NOON.timestamp()) + 400 * 86_400
+    second = audit.append(entry(5))
+    assert audit.position("cb-main") == {"seq": 2, "hash": second}
+
+
+# -- what expires, and what stays ----------------------------------------------------------------------------------
+
+MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC)
+DAY = 24 * 60.0
+
+
+def checkpoints(rows: Rows) -> list[dict[str, Any]]:
+    return rows.query(keys.audit("cb-main"), prefix=keys.CHECKPOINT)
+
+
+def test_the_entries_of_a_day_expire_all_at_once_at_a_midnight(rows: Rows, audit: Audit) -> None:
+    for minutes in (0, 5, 719.99):
+        audit.append(entry(minutes))
+    assert {row["expires_at"] for row in chain(rows)} == {int(MIDNIGHT.timestamp()) + 400 * 86_400}
+    assert expires_at("2026-11-22", 400) == int(MIDNIGHT.timestamp()) + 400 * 86_400
+
+
+def test_the_head_and_the_checkpoints_never_expire(rows: Rows, audit: Audit) -> None:
+    audit.append(entry())
+    head = rows.get(keys.audit("cb-main"), keys.CHAIN)
+    assert head is not None
+    assert [row for row in (head, *checkpoints(rows)) if "expires_at" in row] == []
+
+
+def test_the_first_entry_of_each_day_leaves_a_checkpoint(rows: Rows, audit: Audit) -> None:
+    hashes = [audit.append(entry(minutes)) for minutes in (0, 5, 720, 725, 720 + 2 * DAY)]
+    first, second, third = found = checkpoints(rows)
+    assert [row["day"] for row in found] == ["2026-11-22", "2026-11-23", "2026-11-25"]
+    assert [(row["seq"], row["entry_hash"]) for row in found] == [(1, hashes[0]), (3, hashes[2]), (5, hashes[4])]
+    assert [row["prev"] for row in found] == [GENESIS, first["hash"], second["hash"]]
+    assert [row["hash"] for row in found] == [chain_hash(row) for row in found]
+    assert [row["checkpoint"] for row in chain(rows)] == [GENESIS, *[first["hash"]] * 2, *[second["hash"]] * 2]
+    head = rows.get(keys.audit("cb-main"), keys.CHAIN)
+    assert head is not None
+    assert head["checkpoint"] == {"day": "2026-11-25", "retention_days": 400, "hash": third["hash"]}
+
+
+@pytest.mark.parametrize("field", ["account_id", "day", "seq", "entry_hash", "retention_days", "last_verified", "prev"])
+def test_a_checkpoints_hash_vouches_for_everything_it_says(rows: Rows, audit: Audit, field: str) -> None:
+    audit.append(entry())
+    (found,) = checkpoints(rows)
+    assert chain_hash(found | {field: "another"}) != found["hash"]
+
+
+def test_a_slow_run_of_yesterday_is_kept_with_todays_and_begins_no_day(rows: Rows, audit: Audit) -> None:
+    for minutes in (0, 720, 715, 725):
+        audit.append(entry(minutes))
+    assert [row["day"] for row in checkpoints(rows)] == ["2026-11-22", "2026-11-23"]
+    of_today = int(MIDNIGHT.timestamp()) + 401 * 86_400
+    assert [row["expires_at"] for row in chain(rows)][1:] == [of_today] * 3
+
+
+def test_another_retention_holds_from_the_next_day_on(rows: Rows, audit: Audit) -> None:
+    audit.append(entry())
+    shorter = Audit(rows, retention_days=30)
+    shorter.append(entry(5))
+    shorter.append(entry(720))
+    first, second, third = (row["expires_at"] for row in chain(rows))
+    assert first == second == expires_at("2026-11-22", 400)
+    assert third == expires_at("2026-11-23", 30)
+    assert [row["retention_days"] for row in checkpoints(rows)] == [400, 30]
+
+
+def test_a_checkpoint_remembers_the_last_verified_report_of_that_moment(rows: Rows, audit: Audit) -> None:
+    audit.append(entry(0, verified=False))
+    audit.append(entry(5))
+    audit.append(entry(720, verified=False))
+    audit.append(entry(720 + DAY))
+    remembered = [row["last_verified"] and row["last_verified"]["run_id"] for row in checkpoints(rows)]
+    assert remembered == [None, entry(5).run_id, entry(720 + DAY).run_id]
+
+
+def test_appending_the_first_entry_of_a_day_again_changes_nothing(rows: Rows, audit: Audit) -> None:
+    audit.append(entry(0))
+    first = audit.append(entry(720))
+    audit.append(entry(725))
+    before = rows.query(keys.audit("cb-main"))
+    assert audit.append(entry(720)) == first
+    assert rows.query(keys.audit("cb-main")) == before
+
+
+def test_two_runs_that_begin_a_day_at_once_leave_one_checkpoint() -> None:
+    minutes = iter(range(725, 1000, 5))
+    rows = Interfering(lambda: Audit(rows, 400).append(entry(next(minutes))), times=0)
+    Audit(rows, 400).append(entry(0))
+    rows.times = 2
+    Audit(rows, 400).append(entry(720))
+    assert [row["seq"] for row in chain(rows)] == [1, 2, 3, 4]
+    assert [(row["day"], row["seq"]) for row in checkpoints(rows)] == [("2026-11-22", 1), ("2026-11-23", 2)]
 
 
 def test_a_seal_covers_every_account_and_not_the_order_they_came_in() -> None:

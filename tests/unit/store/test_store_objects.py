@@ -1,13 +1,14 @@
 """Objects: one suite, held to by the bucket in memory and by S3 alike."""
 
 import gzip
+import hashlib
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from trueup.aws import client
-from trueup.domain.reading import Malformed
+from trueup.domain.reading import Malformed, digest
 from trueup.store.memory import MemoryObjects
 from trueup.store.objects import Objects, S3Objects
 
@@ -101,6 +102,15 @@ def test_an_object_that_is_no_document_is_malformed_under_its_key(
     client("s3").put_object(Bucket=bucket, Key="runs/x", Body=body)
     with pytest.raises(Malformed, match=r"^runs/x: "):
         s3_objects.get("runs/x")
+
+
+def test_the_digest_of_a_document_is_that_of_its_text(objects: Objects) -> None:
+    document = {"b": ["1.10", 2, None, True], "a": {"ü": "😀"}}
+    objects.put_once("a", document)
+    content = objects.content("a")
+    assert content is not None
+    assert hashlib.sha256(content).hexdigest() == digest(document)
+    assert objects.content("b") is None
 
 
 def test_memory_keeps_text_and_not_the_callers_objects() -> None:

@@ -25,7 +25,8 @@ def test_a_run_is_valued_with_its_own_prices(sets: PriceSets) -> None:
     sets.freeze(SECOND, NEW)
     found, used = sets.for_run(FIRST, "USD")
     assert found == OLD
-    assert used == PricesUsed("this_run", "USD", "test", NOON, digest(prices_document(OLD)))
+    where = keys.prices_object(FIRST)
+    assert used == PricesUsed("this_run", "USD", "test", NOON, digest(prices_document(OLD)), where)
 
 
 def test_the_first_price_set_of_a_run_stands(sets: PriceSets) -> None:
@@ -39,6 +40,7 @@ def test_a_run_without_prices_falls_back_on_the_last_good_ones_and_says_so(sets:
     sets.freeze(SECOND, NEW)
     found, used = sets.for_run(THIRD, "USD")
     assert (found, used.origin, used.as_of) == (NEW, "last_good", NEW.as_of)
+    assert used.object == keys.prices_object(SECOND)
 
 
 def test_the_newer_price_set_wins_whichever_is_written_first(sets: PriceSets) -> None:

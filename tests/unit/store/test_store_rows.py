@@ -1,9 +1,12 @@
 """Rows: one suite, held to by the table in memory and by DynamoDB alike."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from trueup.aws import client
+from trueup.store.dynamodb import DynamoRows
 from trueup.store.rows import ABSENT, Condition, Rows
 
 
@@ -170,3 +173,10 @@ def test_the_tables_key_is_the_one_rows_are_written_with(table_properties: dict[
         "RANGE": "sk",
     }
     assert table_properties["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+
+
+def test_a_number_somebody_changed_to_a_fraction_is_not_read_as_whole(dynamo_rows: DynamoRows) -> None:
+    client("dynamodb").put_item(
+        TableName=dynamo_rows._table, Item={"pk": {"S": "P"}, "sk": {"S": "A"}, "seq": {"N": "1.5"}, "n": {"N": "2.0"}}
+    )
+    assert dynamo_rows.get("P", "A") == row("A", seq=Decimal("1.5"), n=2)
