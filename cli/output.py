@@ -36,6 +36,27 @@ def note(text: str) -> None:
     sys.stderr.flush()
 
 
+class Progress:
+    """Says on stderr how far long work has come: one line that is written over, and only on a terminal."""
+
+    def __init__(self) -> None:
+        self._is_seen = sys.stderr.isatty()
+
+    def __call__(self, text: str) -> None:
+        """Say how far it is."""
+        if self._is_seen:
+            sys.stderr.write(f"\r\x1b[K{one_line(text)}")
+            sys.stderr.flush()
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_seen:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
 def lines(rows: Iterable[str]) -> str:
     """Join rows of text for a table's cell."""
     return "\n".join(rows)

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from ulid import ULID
 
+from cli.auditing.anchors import read_anchors
+from cli.auditing.verify import Verifier, Wanted
 from local.cloud.mailbox import Mailbox, open_mailbox
 from local.cloud.webhook import Webhook
 from local.stage import story
@@ -214,6 +216,22 @@ def test_three_concurrent_runs_leave_three_isolated_audit_sets(
         chain = sorted(rows, key=lambda row: row["seq"])
         assert [row["seq"] for row in chain] == list(range(1, len(chain) + 1))
         assert [row["prev"] for row in chain] == [GENESIS, *(row["hash"] for row in chain[:-1])]
+
+
+def test_the_audit_of_all_of_it_is_intact_and_an_alert_is_its_witness(
+    machine: Machine, first_run: tuple[str, dict[str, Any], list[str]], subscribers: tuple[Mailbox, Webhook]
+) -> None:
+    received = subscribers[0].wait_for(lambda messages: len(messages) >= len(ALERTED))
+    assert [message.alert["audit"] for message in received if message.alert["run_id"] == first_run[0]] == [None] * 2
+    later_ones = [message.alert for message in received if message.alert["audit"] is not None]
+    anchors = read_anchors((alert["text"].splitlines()[-1].removeprefix("Audit ") for alert in later_ones), "alert")
+
+    outcome = Verifier(machine.rows, machine.objects, story.EXPECTED, Wanted(anchors=anchors), utc_now()).verify()
+
+    assert (outcome.difference, outcome.not_looked_at) == (None, [])
+    assert outcome.tips.keys() == story.EXPECTED.keys()
+    assert outcome.entries == sum(seq for seq, _ in outcome.tips.values())
+    assert outcome.seen.evidence >= 7 * outcome.seen.runs
 
 
 def test_no_balance_and_no_key_is_in_any_log(

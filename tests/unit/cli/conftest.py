@@ -14,15 +14,18 @@ from moto import mock_aws
 from cli.cloud import Cloud
 from local.cloud import template
 from trueup import aws
+from trueup.alerts.publish import SnsPublisher
 from trueup.domain.compare import compare, unverified
 from trueup.domain.documents import read_observation, read_prices
 from trueup.domain.policy import default_policy
 from trueup.domain.reading import canonical_json, digest, read_time
 from trueup.domain.reasons import Reason
-from trueup.domain.report import Failure, PricesUsed, RunReport, account_report_document, counts, run_report_document
+from trueup.domain.report import Failure, PricesUsed, RunReport, run_report_document
+from trueup.steps.compare import CompareRequest, CompareStep
 from trueup.store import keys
-from trueup.store.audit import Audit, Entry
-from trueup.store.runs import Manifest
+from trueup.store.audit import Audit
+from trueup.store.runs import Manifest, Runs
+from trueup.store.tracks import TrackRows
 
 TEMPLATE = Path(__file__).parents[3] / "template.yaml"
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:reconcile"
@@ -36,7 +39,7 @@ def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, "/dev/null")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    for module in ("book", "policy"):
+    for module in ("audit", "book", "policy"):
         monkeypatch.setattr(f"cli.{module}.utc_now", lambda: read_time("2026-11-22T12:01:00Z", "now"))
     yield
     if boto3.DEFAULT_SESSION is not SESSION:
@@ -109,7 +112,7 @@ def schedule(cloud: Cloud) -> Cloud:
 @pytest.fixture
 def a_run(cloud: Cloud) -> Cloud:
     """One finished run: cb-main short of bitcoin with a wallet unread, dydx-one refused."""
-    at = read_time("2026-11-22T12:00:05Z", "at")
+    started, at = read_time("2026-11-22T12:00:00Z", "started"), read_time("2026-11-22T12:00:05Z", "at")
     evidence = {"schema": 1, "run_id": RUN_ID, "account_id": "cb-main", "started_at": "2026-11-22T12:00:00.000Z"}
     evidence |= {"finished_at": "2026-11-22T12:00:01.000Z", "book": BOOK, "snapshot": SNAPSHOT, "book_after": BOOK}
     evidence |= {"answers": []}
@@ -122,37 +125,41 @@ def a_run(cloud: Cloud) -> Cloud:
     failure = Failure("dydx-one", "VenueGeoBlocked", "account dydx-one at dydx: answered 403: GEOBLOCKED")
     report = RunReport(
         run_id=RUN_ID,
-        started_at=at,
+        started_at=started,
         compared_at=at,
         policy_version=policy.version,
-        prices=PricesUsed("this_run", "USD", "test", prices.as_of, digest(PRICES)),
+        prices=PricesUsed("this_run", "USD", "test", prices.as_of, digest(PRICES), keys.prices_object(RUN_ID)),
         accounts=reports,
         venues={"cb-main": "coinbase", "dydx-one": "dydx"},
         failures=(failure,),
     )
-    cloud.runs.write_manifest(Manifest(RUN_ID, at, report.venues, {}, policy))
+    runs = Runs(cloud.rows, cloud.objects, 400)
+    runs.claim(RUN_ID, "arn:x", started)
+    runs.write_manifest(Manifest(RUN_ID, started, dict(report.venues), {}, policy))
     cloud.objects.put_once(keys.observation_object(RUN_ID, "cb-main"), evidence)
-    cloud.objects.put_once(keys.report_object(RUN_ID), run_report_document(report))
-    audit = Audit(cloud.rows, 400)
-    for account in reports:
-        audit.append(
-            Entry(
-                account.account_id,
-                RUN_ID,
-                at,
-                account.status,
-                account.verified,
-                tuple(map(str, account.reasons)),
-                digest(account_report_document(account)),
-                account.evidence_sha256,
-                keys.report_object(RUN_ID),
-                counts([account]),
-            )
-        )
-    pk, sk = keys.run(RUN_ID)
-    row = {"pk": pk, "sk": sk, "run_id": RUN_ID, "execution": "arn:x", "started_at": "2026-11-22T12:00:00.000Z"}
-    cloud.rows.put(row | {"state": "finished", "status": report.status, "counts": counts(reports)})
+    cloud.objects.put_once(keys.prices_object(RUN_ID), PRICES)
+    frozen = {"manifest_sha256": runs.manifest(RUN_ID).sha256, "looks": {}, "audit": {}, "tracks": {}}
+    cloud.objects.put_once(keys.report_object(RUN_ID), run_report_document(report) | frozen)
+    _tell_the_rest(cloud)
     return cloud
+
+
+def _tell_the_rest(cloud: Cloud) -> None:
+    """Do what Compare does once a report is frozen."""
+    step = CompareStep(
+        judging=None,  # type: ignore[arg-type]  # nothing is judged again
+        objects=cloud.objects,
+        runs=Runs(cloud.rows, cloud.objects, 400),
+        audit=Audit(cloud.rows, 400),
+        tracks=TrackRows(cloud.rows),
+        publisher=SnsPublisher(cloud.outputs["TopicArn"]),
+        fetch_functions={},
+        max_concurrency=1,
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        # moto's transactions copy the table, and are no good beside each other.
+        patch.setattr("trueup.steps.compare.for_each", lambda call, items: [call(item) for item in items])
+        step.run(CompareRequest(RUN_ID, "arn:x"))
 
 
 @pytest.fixture
