@@ -41,8 +41,8 @@ How to recompute every hash
     whose "seq" is one less; of entry 1 it is 64 zeros. Where a number is missing between two
     others, its entry is not of this period by its "at": a slow run is chained after faster ones.
 
-3.  A checkpoint. As an entry: without "pk", "sk" and "hash", the SHA-256 is its "hash". Its
-    "entry_hash" is the "hash" of the entry with the same "seq"; its "prev" is the "hash" of the
+3.  A checkpoint. As an entry: without "pk", "sk" and "hash", the SHA-256 is its "hash". Its "sk" is
+    CHECKPOINT# and "day"; its "entry_hash" is the "hash" of the entry with the same "seq"; its "prev" is the "hash" of the
     checkpoint before it, of the first one 64 zeros. There is one for each UTC day on which
     something was chained, made with the first entry of that day.
 

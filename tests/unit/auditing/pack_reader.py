@@ -62,7 +62,7 @@ def _chain(account: str, entries: list[Any], checkpoints: list[Any]) -> Iterator
             yield f"{account}: entry {seq} does not follow the one before"
     before_it = ZEROS
     for row in checkpoints:  # step 3
-        if row["prev"] != before_it:
+        if row["prev"] != before_it or row["sk"] != f"CHECKPOINT#{row['day']}":
             yield f"{account}: the checkpoint of {row['day']} does not follow the one before"
         opener = by_number.get(row["seq"])
         if opener is not None and row["entry_hash"] != opener["hash"]:
