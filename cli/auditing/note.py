@@ -42,9 +42,9 @@ How to recompute every hash
     others, its entry is not of this period by its "at": a slow run is chained after faster ones.
 
 3.  A checkpoint. As an entry: without "pk", "sk" and "hash", the SHA-256 is its "hash". Its "sk" is
-    CHECKPOINT# and "day"; its "entry_hash" is the "hash" of the entry with the same "seq"; its "prev" is the "hash" of the
-    checkpoint before it, of the first one 64 zeros. There is one for each UTC day on which
-    something was chained, made with the first entry of that day.
+    CHECKPOINT# and "day"; its "entry_hash" is the "hash" of the entry with the same "seq"; its
+    "prev" is the "hash" of the checkpoint before it, of the first one 64 zeros. There is one for
+    each UTC day on which something was chained, made with the first entry of that day.
 
 4.  An entry's "checkpoint" is the "hash" of the last checkpoint with a smaller "seq", or 64 zeros.
     So each entry vouches for all days before it.

@@ -84,8 +84,6 @@ class _Part:
     """What is held at once: entries by the runs they are of, which have the time of comparing in front."""
 
     runs: dict[tuple[str, str], dict[str, Row]] = field(default_factory=dict)
-    too_new: set[str] = field(default_factory=set)
-    """Runs that were being written when looking began."""
 
 
 @dataclass(slots=True)
@@ -244,10 +242,7 @@ class Verifier:
     ) -> None:
         """Add entries to their chain, and put them with their runs, as far as those have not been looked at."""
         for entry in entries:
-            if chain.add(entry):
-                self.outcome.entries += 1
-            else:
-                part.too_new.add(entry["run_id"])
+            self.outcome.entries += chain.add(entry)
             name = entry["at"], entry["run_id"]
             if is_open(name):
                 part.runs.setdefault(name, {})[chain.account_id] = entry
@@ -256,7 +251,7 @@ class Verifier:
         while part.runs:
             at, run_id = min(part.runs)
             row = self._unmet.pop(run_id) if run_id in self._unmet else self._row_of(run_id)
-            if run_id not in part.too_new and (at == "" or self.wanted.holds(at)):
+            if at == "" or self.wanted.holds(at):
                 self._look_at_run(run_id, row, part, at)
             del part.runs[at, run_id]
 
@@ -272,7 +267,7 @@ class Verifier:
         if facts is not None:
             self._meet(facts, part, (at, run_id))
             entries |= part.runs.get((facts.compared_at, run_id), {})
-            if self._has_every_entry(run, facts, part):
+            if self._has_every_entry(run, facts):
                 self._check.check(run, facts)
                 self._note_without_end(run)
         self._note_refusals()
@@ -289,18 +284,17 @@ class Verifier:
                     entries = self._entries(followed.chain, lower, min(upper, self._reached))
                     self._collect(followed.chain, entries, part, lambda name: name >= current or name < self._from)
 
-    def _has_every_entry(self, run: Run, facts: RunFacts, part: _Part) -> bool:
-        """Check that each account of a report has its entry; False for a run that was being written just now."""
+    def _has_every_entry(self, run: Run, facts: RunFacts) -> bool:
+        """Check that each account of a report has its entry; False where one was written while we looked."""
         asked = facts.parts.keys() if run.only is None else facts.parts.keys() & {run.only}
         for account_id in sorted(asked - run.entries.keys()) if run.has_ended else ():
             pk, sk = keys.audit(account_id), f"{keys.REPORT}{facts.compared_at}#{run.run_id}"
-            entry = self.rows.get(pk, sk)
-            if entry is not None:
+            if self.rows.get(pk, sk) is not None:
                 return False
             if self.now.timestamp() < expires_at(facts.compared_at[:10], run.retention_days):
                 said = f"run {run.run_id} has ended, and its report has {account_id}, but there is no entry of it"
                 differs(What.ENTRY_MISSING, f"row {pk} {sk}", said, account_id=account_id, run_id=run.run_id)
-        return run.run_id not in part.too_new
+        return True
 
     def _retention_of(self, entries: Mapping[str, Row], row: Row | None) -> int:
         """Return for how many days the entries of a run are kept; its row tells where it has none."""

@@ -163,7 +163,7 @@ def write_history(desk: Desk) -> Desk:
     slow = desk.plan(at("23 23:50"), ACCOUNTS)
     for account_id in ACCOUNTS:
         desk.observe(slow, account_id, "2", later(at("23 23:50"), 2))
-    _freeze_only(desk, slow, later(at("23 23:50"), 5))
+    freeze_only(desk, slow, later(at("23 23:50"), 5))
     desk.run(at("24 00:00"), {"cb-main": "2", "cb-two": "0.5"}, {"cb-two": None})  # a second look that failed; said
     desk.compare(slow, later(at("24 00:00"), 90))  # chained after a faster one, and into its day
     desk.run(at("24 00:05"), {})  # nobody to look at
@@ -172,7 +172,7 @@ def write_history(desk: Desk) -> Desk:
     return desk
 
 
-def _freeze_only(desk: Desk, run_id: str, moment: datetime) -> None:
+def freeze_only(desk: Desk, run_id: str, moment: datetime) -> None:
     """Compare up to the frozen report, and no further: it is tried again later."""
     manifest = desk.runs.manifest(run_id)
     judging = desk.step(moment).judging(manifest.policy)

@@ -14,7 +14,7 @@ from cli.auditing import verify as verifying
 from cli.auditing.anchors import Anchor
 from cli.auditing.differences import MEANS, What
 from cli.auditing.verify import Outcome, Verifier, Wanted
-from tests.unit.auditing.history import ACCOUNTS, NOW, Desk, at, history
+from tests.unit.auditing.history import ACCOUNTS, NOW, Desk, at, freeze_only, history
 from tests.unit.auditing.second_verifier import own_hash
 from tests.unit.money_kit import later
 from trueup.store import keys
@@ -73,6 +73,11 @@ SPOILT: dict[str, tuple[Callable[[Desk], object], What, str]] = {
         lambda desk: rewritten(desk, lambda row: row.update(status="MAJOR"), seq=9),
         What.REPORT_DISAGREES,
         "status of entry 9 is MAJOR, but the report says OK",
+    ),
+    "what an entry counts": (
+        lambda desk: rewritten(desk, lambda row: row["counts"].update(lines=7), seq=9),
+        What.REPORT_DISAGREES,
+        "entry 9 counts 7 lines, but the report has 2",
     ),
     "when an entry expires": (
         lambda desk: rewritten(desk, lambda row: row.update(expires_at=1), seq=9),
@@ -249,6 +254,22 @@ def test_of_several_the_earliest_is_named() -> None:
     difference = verify(desk).difference
     assert difference is not None
     assert difference.where == "object runs/20261122T115500Z/manifest.json.gz"
+
+
+def test_a_slow_entry_is_linked_to_the_ones_around_it_whichever_comes_up_first() -> None:
+    desk = Desk()
+    desk.run(at("22 12:00"), {"cb-main": "2"})
+    slow = desk.plan(at("22 12:05"), ["cb-main"])
+    desk.observe(slow, "cb-main", "2", at("22 12:05"))
+    freeze_only(desk, slow, later(at("22 12:05"), 5))
+    desk.run(at("22 12:10"), {"cb-main": "2"})
+    desk.compare(slow, at("22 12:11"))
+    assert verify(desk, at("22 13:00")).difference is None
+    rewritten(desk, lambda row: row.update(evidence_sha256="0" * 64), seq=2)
+    difference = verify(desk, at("22 13:00")).difference
+    assert difference is not None
+    assert (difference.what, difference.seq) == (What.LINK_BROKEN, 2)
+    assert ", but entry 3 names " in difference.line
 
 
 # -- what has expired ----------------------------------------------------------------------------------------------
@@ -649,6 +670,9 @@ def test_a_run_that_has_not_ended_yet_has_no_seal_to_look_at() -> None:
     set_back(desk)
     outcome = verify(desk)
     assert (outcome.difference, outcome.not_looked_at) == (None, []), "it may still end"
+    remove_entry(desk, "cb-two", 9)
+    cut_head(desk, "cb-two", 8)
+    assert verify(desk).difference is None, "one account may have its entry before another"
     (left_open,) = verify(desk, NOW + timedelta(hours=3)).not_looked_at
     assert left_open[0] == "row RUNS#2026-11-26 RUN#20261126T080500Z"
     assert "there is no seal to look at" in left_open[1]
