@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from cli.auditing.verify import Verifier, Wanted
 from local.cloud.errors import NothingReceived
 from local.cloud.messages import Received
 from tests.soak.accounts import ACCOUNTS, BY_ID
@@ -16,6 +17,9 @@ from tests.soak.stored import Row, Stored, chain_faults, sha256
 from tests.soak.venue_faults import KINDS
 from tests.soak.verdict import Violation, Window, account_violations, run_violations
 from tests.soak.world import World
+from trueup.clock import utc_now
+from trueup.store.dynamodb import DynamoRows
+from trueup.store.objects import S3Objects
 
 AWS_REASONS = frozenset({"missing_observation", "bad_book"})
 """What an account is unverified for when not its venue but AWS, or the function itself, failed."""
@@ -84,7 +88,18 @@ class Auditor:
         for (run_id, day), row in self._rows.items():
             if (now := self._stored.run_row(run_id, day)) != row:
                 found.append(Violation("the row of a run that ended stays as it is", str(row), str(now), None, run_id))
-        return found
+        return [*found, *self._verified_as_operators_do()]
+
+    def _verified_as_operators_do(self) -> list[Violation]:
+        """Nobody tampered with anything, whatever died: `trueup audit verify` may not say otherwise."""
+        outputs = self._world.deployment.outputs
+        rows, objects = DynamoRows(outputs["TableName"]), S3Objects(outputs["BucketName"])
+        outcome = Verifier(rows, objects, [told.account_id for told in ACCOUNTS], Wanted(), utc_now()).verify()
+        self.figures["entries that trueup audit verify looked at, at the end"] = outcome.entries
+        if outcome.difference is None and outcome.entries:
+            return []
+        said = "nothing to look at" if outcome.difference is None else outcome.difference.line
+        return [Violation("trueup audit verify", "intact", said)]
 
     # -- a run -------------------------------------------------------------------------------------------------
 

@@ -450,6 +450,16 @@ def test_with_many_accounts_less_is_held_at_once_and_the_same_is_seen(monkeypatc
     assert by_hour.difference is None
 
 
+def test_what_is_remembered_of_a_chain_does_not_grow_with_it() -> None:
+    desk = Desk()
+    for minute in range(30):
+        desk.run(at(f"22 12:{minute:02}"), {"cb-main": "2"})
+    verifier = Verifier(desk.rows, desk.objects, ["cb-main"], Wanted(), at("22 13:00"))
+    assert verifier.verify().entries == 30
+    chain = verifier._followed["cb-main"].chain
+    assert (len(chain.stretches), len(chain.segments)) == (1, 1)
+
+
 class CountingObjects(MemoryObjects):
     def __init__(self, like: MemoryObjects) -> None:
         super().__init__()
