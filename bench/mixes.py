@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 WALLET_SIZE = 1000
 """Assets in a wallet: a million lines are a thousand wallets of a thousand assets."""
-LARGEST = 10_000
+SMALLEST, LARGEST = 100, 10_000
 PLACES = (2, 6, 8, 18)
 DIFFERENCES = ("last digit", "small share", "in motion", "missing", "unexpected", "quantity")
 """How a line differs, in turns. The first two are within tolerance; the last is a tenth of the book."""
@@ -83,7 +83,7 @@ def asset_name(number: int) -> str:
 
 
 def _amount(number: int) -> Decimal:
-    """Make an amount from 1 to LARGEST with 2 to 18 places."""
+    """Make an amount from SMALLEST to LARGEST with 2 to 18 places."""
     places = PLACES[number % len(PLACES)]
     unit = 10**places
-    return Decimal(unit + number * 2_654_435_761_234_567 % ((LARGEST - 1) * unit)).scaleb(-places)
+    return Decimal(SMALLEST * unit + number * 2_654_435_761_234_567 % ((LARGEST - SMALLEST) * unit)).scaleb(-places)
