@@ -28,8 +28,8 @@ def test_so_many_lines_differ_as_the_mix_says(mix: Mix) -> None:
 
 
 def test_every_side_lists_a_wallet_after_the_other_each_in_an_order_of_its_own_and_a_name_once() -> None:
-    listings = [list(listed(ALL_DIFFERENT, 2000, side)) for side in SIDE_NAMES]
-    assert len({tuple(asset for _, asset, _ in listing[:50]) for listing in listings}) == 3
+    listings = [list(listed(Mix("all equal", 0), 2000, side)) for side in SIDE_NAMES]
+    assert len({tuple(asset for _, asset, _ in listing) for listing in listings}) == 3
     names: dict[str, set[int]] = {}
     for listing in listings:
         assert [wallet for wallet, _, _ in listing] == sorted(wallet for wallet, _, _ in listing)
@@ -87,6 +87,8 @@ def test_what_is_measured_is_the_comparison_alone() -> None:
         calls.append("count")
         return len(found)
 
+    made = bytearray(b"x" * 100_000_000)  # as while the data were made
+    del made
     found = measured(Prepared(compare, count))
     assert calls == ["compare", "count"]
     assert found.differing == 2
