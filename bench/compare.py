@@ -63,6 +63,8 @@ def show(lines: int, taken: Mapping[Task, Sequence[Measured]]) -> None:
         print(f"\n{mix.name}")
         for side, found in of_mix.items():
             print(f"  {side:28} {summary(seconds(found))}   {memory(found)}{missed(found, mix.differing(lines))}")
+            if side != OURS:
+                print(f"  {'':28} {against(of_mix[OURS], found)}")
         theirs = {side: found for side, found in of_mix.items() if side != OURS and AS_FLOATS not in side}
         for what, measure in (("processor time", seconds), ("memory", peaks)):
             name, best = min(theirs.items(), key=lambda side: statistics.median(measure(side[1])))
@@ -70,6 +72,12 @@ def show(lines: int, taken: Mapping[Task, Sequence[Measured]]) -> None:
         fewer = seconds(taken[Task(OURS, mix, lines // FEWER)])
         grown = ratio(seconds(of_mix[OURS]), [FEWER * each for each in fewer])
         print(f"  {OURS}, time of {lines:,} lines ÷ {FEWER} times that of {lines // FEWER:,}: {grown}, linear is 1")
+
+
+def against(ours: Sequence[Measured], theirs: Sequence[Measured]) -> str:
+    """Say how much more we take than they, by the medians."""
+    time, peak = (statistics.median(of(ours)) / statistics.median(of(theirs)) for of in (seconds, peaks))
+    return f"{OURS} ÷ it: time {time:.2f}, memory {peak:.2f}"
 
 
 def seconds(found: Sequence[Measured]) -> list[float]:

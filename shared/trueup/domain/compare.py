@@ -59,6 +59,8 @@ def _collector_at_rest() -> Iterator[None]:
         yield
     finally:
         if was_enabled:
+            gc.freeze()
+            gc.unfreeze()  # all of it counts as old now: else the first thing to happen is a walk over all lines
             gc.enable()
 
 
@@ -78,8 +80,9 @@ class _Comparison:
         self.timing = policy.timing(self.snapshot.account_id, self.snapshot.venue)
         age = self.timing.prices_max_age_seconds
         serves = prices is not None and unusable(prices, base, self.snapshot.observed_at, age) is None
-        self.prices = prices.prices if prices is not None and serves else None
-        self.base = base
+        self.prices_usable = serves
+        # The base currency costs one, whatever a set says, and also without any.
+        self.prices = {**(prices.prices if prices is not None and serves else {}), base: Decimal(1)}
 
         self.venue = _by_wallet(self.snapshot.holdings)
         self.before = _by_wallet(self.book.holdings) if self.book else {}
@@ -100,7 +103,7 @@ class _Comparison:
         else:
             if self._is_empty() and any(_is_major(line) for line in lines):
                 lines.insert(0, self._account_empty_line())
-            worst = max((line.severity for line in lines if line.severity is not None), default=Severity.OK)
+            worst = max({line.severity for line in lines if line.severity is not None}, default=Severity.OK)
             status = worst.name
         return AccountReport(
             run_id=run_id,
@@ -124,7 +127,7 @@ class _Comparison:
         for wallet in sorted({*self.venue, *self.before, *self.after, *flying}):
             here, was, became = (side.get(wallet, {}) for side in (self.venue, self.before, self.after))
             if wallet in compared:
-                comparing = WalletLines(account_id, wallet, limits, self.prices, self.base)
+                comparing = WalletLines(account_id, wallet, limits, self.prices, prices_usable=self.prices_usable)
                 lines += comparing.lines(here, was, became, flying.get(wallet, {}))
             elif (reason := self._why_not(wallet)) is not None:
                 self.reasons.add(reason)

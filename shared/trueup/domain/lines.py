@@ -19,7 +19,6 @@ Flights = Mapping[str, tuple[InFlight, InFlight]]
 
 NOTHING = Holding("", "", ZERO)
 """Stands for a key that a side does not have: it counts as zero, and nothing else is known of it."""
-ONE = Decimal(1)
 
 
 class Stated(NamedTuple):
@@ -35,8 +34,8 @@ class Stated(NamedTuple):
 class WalletLines:
     """Compares a wallet asset by asset, inside the EXACT context.
 
-    `prices` are those of a usable set in the base currency `base`, None without one. `limits` resolves the policy for
-    an asset of this account.
+    `prices` are in the base currency, and have its own: those of a usable set, or none besides. `limits` resolves the
+    policy for an asset of this account.
     """
 
     def __init__(
@@ -44,14 +43,15 @@ class WalletLines:
         account_id: str,
         wallet: str,
         limits: Callable[[str], Limits],
-        prices: Mapping[str, Decimal] | None,
-        base: str,
+        prices: Mapping[str, Decimal],
+        *,
+        prices_usable: bool,
     ) -> None:
         self._account_id = account_id
         self._wallet = wallet
         self._limits = limits
         self._prices = prices
-        self._base = base
+        self._prices_usable = prices_usable
 
     def lines(
         self, here: Mapping[str, Holding], was: Mapping[str, Holding], became: Mapping[str, Holding], flying: Flights
@@ -63,7 +63,8 @@ class WalletLines:
         moved = (asset for asset, (first, second) in flying.items() if first.moved or second.moved)
         for asset in sorted({*here, *was, *became, *moved}):
             venue, before, after = here.get(asset, NOTHING), was.get(asset, NOTHING), became.get(asset, NOTHING)
-            price = self._price(venue.price_asset or before.price_asset or after.price_asset or price_asset_of(asset))
+            priced_as = venue.price_asset or before.price_asset or after.price_asset or price_asset_of(asset)
+            price = self._prices.get(priced_as)
             if venue.held is not None and before.held is not None and after.held is not None:
                 yield self._line(asset, "held", venue.held, before.held, after.held, price)
             yield self._line(asset, "total", venue.total, before.total, after.total, price, flying.get(asset))
@@ -84,7 +85,7 @@ class WalletLines:
             worth = None if price is None else ZERO
             return Line(self._wallet, asset, field, Outcome.EXACT, before, after, venue, ZERO, relative, price, worth)
         stated = Stated(asset, field, venue, before, after)
-        judge = Judge(field, price, self._limits(asset), self._prices is not None)
+        judge = Judge(field, price, self._limits(asset), self._prices_usable)
         if flying is not None:
             return self._line_in_flight(stated, judge, *flying)
         return self._written(stated, price, _judged(stated, judge))
@@ -141,11 +142,6 @@ class WalletLines:
             state=State.UNCONFIRMED,
             streak=1,
         )
-
-    def _price(self, name: str) -> Decimal | None:
-        if name == self._base:
-            return ONE
-        return None if self._prices is None else self._prices.get(name)
 
 
 def _judged(stated: Stated, judge: Judge) -> Judged:

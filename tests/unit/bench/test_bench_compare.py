@@ -137,6 +137,9 @@ def test_ours_is_held_against_the_best_of_those_that_compare_exactly(capsys: pyt
     assert f"memory, trueup ÷ {PANDAS}: 1.50" in told
     assert "time of 1,000 lines ÷ 10 times that of 100: 0.80" in told
     assert "300 MB,    1 of them by comparing" in told
+    assert told.count("trueup ÷ it: ") == 4
+    assert "trueup ÷ it: time 0.50, memory 1.50" in told
+    assert "trueup ÷ it: time 4.00, memory 3.00" in told
     assert told.count("misses") == 1
     assert "misses 10 of 50 differences" in told
 
