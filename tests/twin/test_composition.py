@@ -124,7 +124,7 @@ VENUES = st.builds(lambda ratio, more: (ratio, more), st.sampled_from(RATIOS), s
 QUOTES = st.sampled_from(decimals("0.01 0.5 1 1 10 100 97000.5"))
 
 
-@settings(CHECK, max_examples=400)
+@settings(CHECK, max_examples=250)
 @given(BOOKS, VENUES, QUOTES, TOLERANCES, TOLERANCES, st.sampled_from(sorted(LIMITS)))
 def test_raising_a_limit_of_tolerance_adds_no_break(
     book: Decimal,
@@ -185,7 +185,7 @@ def test_raising_a_limit_of_severity_makes_nothing_worse(case: Document, low: di
 TIMES = st.sampled_from(("1", "1.00000001", "3", "1000"))
 
 
-@settings(CHECK, max_examples=400)
+@settings(CHECK, max_examples=250)
 @given(BOOKS, VENUES, QUOTES, TIMES)
 def test_a_higher_price_removes_no_break_and_softens_none(
     book: Decimal, venue: tuple[Decimal, Decimal], price: Decimal, times: str

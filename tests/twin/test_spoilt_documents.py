@@ -122,7 +122,7 @@ def test_a_document_spoilt_in_one_place_is_refused_in_one_line_or_compared(
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-@settings(CHECK, max_examples=100)
+@settings(CHECK, max_examples=60)
 @given(CASES, st.randoms(use_true_random=False))
 def test_a_file_spoilt_in_a_few_bytes_is_refused_in_one_line_or_read(
     name: str, case: Document, choice: random.Random

@@ -11,7 +11,7 @@ from tests.unit.money_kit import book, holding, judge, policy, snapshot
 from trueup.domain.correlate import Known, Place, correlate
 from trueup.domain.report import AccountReport, Cause, Hint
 
-CHECK = settings(max_examples=300, derandomize=True, deadline=None)
+CHECK = settings(max_examples=150, derandomize=True, deadline=None)
 BY = policy(correlate={"default": {"fee_fractions": ["0.004", "0.006"]}})
 WALLETS = ("earn", "spot")
 ASSETS = ("BTC", "ETH", "ETH2")

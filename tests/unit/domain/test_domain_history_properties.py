@@ -14,7 +14,7 @@ from trueup.domain.policy import Policy
 from trueup.domain.reasons import Reason, Severity
 from trueup.domain.report import AccountReport, Line, News, Outcome, State
 
-CHECK = settings(max_examples=200, derandomize=True, deadline=None)
+CHECK = settings(max_examples=120, derandomize=True, deadline=None)
 POLICY = policy(alerts={"default": {"alert_from": "MAJOR"}})
 SEEN = {
     "minor": "9.9", "major": "9", "critical": "5", "over": "11", "agrees": "10", "nearly agrees": "9.9999",
