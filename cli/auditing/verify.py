@@ -28,6 +28,12 @@ RUNS_END_WITHIN = timedelta(hours=2)
 """A run takes less than its interval, which is an hour at most."""
 
 
+Name = tuple[str, str]
+"""When a run was compared, and its id: in this order they are looked at."""
+Runs = dict[Name, dict[str, Row]]
+"""What is held at once: entries by the runs they are of, and by account."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What to look at: all accounts or one; the runs compared between two times, both included, or all."""
@@ -80,13 +86,6 @@ class _Followed:
 
 
 @dataclass(slots=True)
-class _Part:
-    """What is held at once: entries by the runs they are of, which have the time of comparing in front."""
-
-    runs: dict[tuple[str, str], dict[str, Row]] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
 class Verifier:
     """Looks through an audit. It reads, and writes nothing."""
 
@@ -101,7 +100,7 @@ class Verifier:
     _followed: dict[str, _Followed] = field(default_factory=dict)
     _unmet: dict[str, Row] = field(default_factory=dict)
     """Rows of runs whose entries have not come up yet."""
-    _from: tuple[str, str] = ("", "")
+    _from: Name = ("", "")
     """The day with which looking at runs began."""
     _reached: str = ""
     """The sort key up to which the entries of all accounts have been collected."""
@@ -124,7 +123,7 @@ class Verifier:
             self._follow(account_id)
         for day in self._days():
             self._look_at_day(day)
-        self._look_at_runs(_Part({(str(row.get("compared_at")), name): {} for name, row in self._unmet.items()}))
+        self._look_at_runs({(str(row.get("compared_at")), run_id): {} for run_id, row in self._unmet.items()})
         for account_id in sorted(self._followed):
             self._end(self._followed[account_id])
         if not self.outcome.entries:
@@ -215,64 +214,64 @@ class Verifier:
         for lower, upper in slices(day, hourly=len(self._followed) > MANY_ACCOUNTS, is_last=day == self._today):
             self.tell(f"{day}: {self.outcome.entries:,} entries, {self.outcome.seen.evidence:,} observations")
             self._look_at_entries(day, lower, upper)
-        left = _Part()
+        left: Runs = {}
         for run_id, row in self._unmet.items():
             compared_at = row.get("compared_at")
             if not isinstance(compared_at, str):
-                left.runs["", run_id] = {}
+                left["", run_id] = {}
             elif compared_at[:10] <= day or compared_at[:10] > self._today:  # else its entries are another day's
-                left.runs[compared_at, run_id] = {}
+                left[compared_at, run_id] = {}
         self._look_at_runs(left)
 
     def _look_at_entries(self, day: str, lower: str, upper: str) -> None:
-        part = _Part()
+        runs: Runs = {}
         chains = [one.chain for one in self._followed.values() if one.first_day <= day <= one.last_day]
         found = for_each(lambda chain: self._entries(chain, lower, upper), chains)
         for chain, entries in zip(chains, found, strict=True):
-            self._collect(chain, entries, part)
+            self._collect(chain, entries, runs)
         self._reached = upper
-        self._look_at_runs(part)
+        self._look_at_runs(runs)
 
     def _collect(
         self,
         chain: Chain,
         entries: Iterable[Row],
-        part: _Part,
-        is_open: Callable[[tuple[str, str]], bool] = lambda name: True,
+        runs: Runs,
+        is_open: Callable[[Name], bool] = lambda name: True,
     ) -> None:
         """Add entries to their chain, and put them with their runs, as far as those have not been looked at."""
         for entry in entries:
             self.outcome.entries += chain.add(entry)
             name = entry["at"], entry["run_id"]
             if is_open(name):
-                part.runs.setdefault(name, {})[chain.account_id] = entry
+                runs.setdefault(name, {})[chain.account_id] = entry
 
-    def _look_at_runs(self, part: _Part) -> None:
-        while part.runs:
-            at, run_id = min(part.runs)
+    def _look_at_runs(self, runs: Runs) -> None:
+        while runs:
+            at, run_id = min(runs)
             row = self._unmet.pop(run_id) if run_id in self._unmet else self._row_of(run_id)
             if at == "" or self.wanted.holds(at):
-                self._look_at_run(run_id, row, part, at)
-            del part.runs[at, run_id]
+                self._look_at_run((at, run_id), row, runs)
+            del runs[at, run_id]
 
     def _row_of(self, run_id: str) -> Row | None:
         _check_run_id(run_id)
         return self.rows.get(*keys.run(run_id))
 
-    def _look_at_run(self, run_id: str, row: Row | None, part: _Part, at: str) -> None:
+    def _look_at_run(self, name: Name, row: Row | None, runs: Runs) -> None:
+        run_id, entries = name[1], runs[name]
         _check_run_id(run_id)
-        entries = part.runs[at, run_id]
         run = Run(run_id, entries, row, self._retention_of(entries, row), self.wanted.account_id)
         facts = self._check.report_of(run)
         if facts is not None:
-            self._meet(facts, part, (at, run_id))
-            entries |= part.runs.get((facts.compared_at, run_id), {})
+            self._meet(facts, runs, name)
+            entries |= runs.get((facts.compared_at, run_id), {})
             if self._has_every_entry(run, facts):
                 self._check.check(run, facts)
                 self._note_without_end(run)
         self._note_refusals()
 
-    def _meet(self, facts: RunFacts, part: _Part, current: tuple[str, str]) -> None:
+    def _meet(self, facts: RunFacts, runs: Runs, current: Name) -> None:
         """Follow accounts that only reports name: they are looked at no more, but their history is there."""
         if self.wanted.account_id is not None:
             return
@@ -282,7 +281,7 @@ class Verifier:
                 lower, upper = bounds(day, is_last=day == self._today)
                 if lower < self._reached:
                     entries = self._entries(followed.chain, lower, min(upper, self._reached))
-                    self._collect(followed.chain, entries, part, lambda name: name >= current or name < self._from)
+                    self._collect(followed.chain, entries, runs, lambda name: name >= current or name < self._from)
 
     def _has_every_entry(self, run: Run, facts: RunFacts) -> bool:
         """Check that each account of a report has its entry; False where one was written while we looked."""
