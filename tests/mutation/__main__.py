@@ -102,7 +102,7 @@ def baseline() -> tuple[Covered, set[tuple[str, int]]]:
     if known.get("state") != state:
         verdict = try_out("judge", (DOMAIN / "judge.py").read_text(), measured=True)
         if verdict.outcome != "survived":
-            raise SystemExit(f"error: without any mutant, {verdict.by} fails")
+            raise SystemExit(f"error: without any mutant, the tests: {verdict.outcome} {verdict.by or ''}")
         known = {"state": state, "covered": verdict.covered}
         LINES.write_text(json.dumps(known))
     covered = {

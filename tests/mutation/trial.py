@@ -85,7 +85,7 @@ def try_out(
         os.close(reading)
         _be_the_trial(writing, lambda: _trial(module, text, tests, first, measured=measured))
     os.close(writing)
-    said = _all_of(reading, started + WALL_SECONDS)
+    said = _all_of(reading, started + WALL_SECONDS * (4 if measured else 1))
     if said is None:
         os.kill(child, signal.SIGKILL)
     os.close(reading)

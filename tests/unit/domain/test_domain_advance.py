@@ -423,6 +423,13 @@ def test_anything_else_in_between_begins_the_count_again(
     assert not desk.doubts(desk.see(**MOVING))
 
 
+def test_in_motion_for_the_first_time_is_once() -> None:
+    desk = Desk(policy(timing={"default": {"in_motion_in_a_row": 2}}))
+    assert not desk.doubts(desk.see(**MOVING))
+    desk.look(**MOVING)
+    assert desk.doubts(desk.see(**MOVING))
+
+
 def test_an_older_look_at_a_book_in_motion_does_not_count(desk: Desk) -> None:
     desk.look(**MOVING)
     desk.look(**MOVING)
@@ -435,6 +442,7 @@ def test_a_known_break_in_between_begins_the_count_again(desk: Desk) -> None:
     desk.look(**MOVING)
     desk.look(**MOVING)
     desk.look(NINE, TEN)
+    desk.look(**MOVING)
     assert not desk.doubts(desk.see(**MOVING))
 
 

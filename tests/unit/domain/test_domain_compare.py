@@ -408,6 +408,11 @@ def test_an_account_nobody_could_observe_is_unverified_for_that_reason() -> None
     assert (report.policy_version, report.evidence_sha256) == (default_policy().version, None)
 
 
+def test_an_account_that_shows_nothing_was_seen_once_and_is_not_confirmed() -> None:
+    line = line_of(judge([], [("BTC", "1")]), None, "account")
+    assert (line.streak, line.state, line.severity) == (1, "unconfirmed", Severity.CRITICAL)
+
+
 def test_the_wallets_that_were_compared_are_named_in_order() -> None:
     wallets = ("spot", "margin", "earn", "funding", "staking")
     report = judge(snapshot(wallets=dict.fromkeys(wallets)), book(wallets=wallets))

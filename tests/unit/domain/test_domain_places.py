@@ -239,3 +239,17 @@ def test_what_is_wrong_in_evidence_is_named_where_it_is() -> None:
         assert error.value.place.startswith(f"s3.{side}.")
     with pytest.raises(Malformed, match=r"^observation: is not what was written: "):
         read_observation(evidence | {"answers": [JUNK]})
+
+
+def test_a_word_that_is_none_of_ours_is_told_which_there_are() -> None:
+    error = refused("report of an account", changed("report of an account", ("lines", 0, "cause", "hint"), "boredom"))
+    assert str(error) == "report.lines[0].cause.hint: must be one of transfer, alias, fee, open_order"
+
+
+@pytest.mark.parametrize("part", ["holdings", "pending"])
+def test_a_wallet_nobody_vouches_for_is_told_which_there_are(part: str) -> None:
+    document = changed("book", (part, 0, "wallet"), "vault")
+    document["wallets"] = ["spot", "margin", "earn", "funding"]
+    assert str(refused("book", document)) == (
+        f"book.{part}[0].wallet: is not among book.wallets: earn, funding, margin, spot"
+    )

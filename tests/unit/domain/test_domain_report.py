@@ -329,6 +329,23 @@ def test_a_run_is_verified_only_if_every_account_is() -> None:
     assert not run_report().verified
 
 
+def test_breaks_of_one_severity_are_counted_and_added_up_over_accounts() -> None:
+    reports = [account(name, "0.5") for name in ("a", "b", "c")]
+    assert counts(reports)["breaks"] == {"MINOR": 0, "MAJOR": 0, "CRITICAL": 3}
+    assert {account("d").worth, *(report.worth for report in reports)} == {Decimal(0), Decimal(50_000)}
+    assert isinstance(account("d").worth, Decimal)
+
+
+def test_a_run_without_prices_says_so_and_names_its_venues_in_order() -> None:
+    report = replace(
+        run_report(*(account(name, valued=None) for name in ("d", "b", "c", "a"))), prices=PricesUsed("none", "USD")
+    )
+    document = run_report_document(report)
+    assert document["prices"] == {"origin": "none", "base": "USD", "source": None, "as_of": None, "sha256": None}
+    assert list(document["venues"]) == ["a", "b", "c", "d"]
+    assert read_run_report(travelled(document)).prices == report.prices
+
+
 def test_a_run_counts_accounts_and_lines_verified_and_breaks_by_severity() -> None:
     partly = judge(
         snapshot(("BTC", "1"), ("USDC", "90"), account_id="c", wallets=WALLETS),
