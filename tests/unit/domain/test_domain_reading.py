@@ -256,6 +256,7 @@ def test_an_optional_list_that_is_absent_or_null_is_empty() -> None:
         ("time", "2026-11-22T12:00:00z", "must be a time such as"),
         ("time", "2026-11-22T12:00:00.Z", "must be a time such as"),
         ("time", "2026-11-22T12:00:00.1234567890Z", "must be a time such as"),
+        ("time", "٢٠٢٦-11-22T12:00:00Z", "must be a time such as"),
         ("time", "2026-13-22T12:00:00Z", "is not a time that exists"),
         ("time", "2026-02-30T12:00:00Z", "is not a time that exists"),
         ("time", "2026-11-22T12:00:60Z", "is not a time that exists"),
