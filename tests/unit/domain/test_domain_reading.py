@@ -324,6 +324,25 @@ def test_a_whole_number_is_a_number_without_a_point_and_no_word() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("text", "deep"),
+    [
+        ("[" * 64 + "x", False),
+        ("[" * 65 + "x", True),
+        ('{"a":' * 64 + "x", False),
+        ('{"a":' * 65 + "x", True),
+        ("[" + "[]," * 100 + "x", False),
+        ("[" + "{}," * 100 + "x", False),
+        ("[" + "[]," * 50 + "[" * 63 + "x", False),
+        ("[" + "[]," * 50 + "[" * 64 + "x", True),
+        ("[" + "{}," * 50 + "[" * 64 + "x", True),
+        ('["' + "[" * 100 + '", x', False),
+    ],
+)
+def test_what_is_no_json_nests_too_deep_only_by_what_is_open(text: str, deep: bool) -> None:
+    assert refusal(parse_json, text, "x").startswith("x: is nested too deeply" if deep else "x: is not JSON: ")
+
+
 def test_what_is_no_json_is_refused_with_its_line_and_column() -> None:
     assert refusal(parse_json, '{"a": 1,\n  "b" 2}', "book.json") == (
         "book.json: is not JSON: Expecting ':' delimiter (line 2, column 7)"
