@@ -76,3 +76,11 @@ def stated(
 )
 def test_a_judgement_says_all_it_knows_and_nothing_else(venue: str, before: str, after: str, expected: Judged) -> None:
     assert judged(venue, before, after) == expected
+
+
+def test_the_only_reading_there_is_counts_as_the_first() -> None:
+    judge = Judge("total", Decimal(100), LIMITS, prices_usable=True)
+    with localcontext(EXACT):
+        for venue in (Decimal(1), Decimal(2), Decimal(3)):
+            assert judge.of_one(venue, Decimal(2)).nearer_is_first is True
+            assert judge.of_one(venue, Decimal(2), first=False).nearer_is_first is False

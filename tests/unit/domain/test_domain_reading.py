@@ -349,6 +349,19 @@ def test_what_is_no_json_is_refused_with_its_line_and_column() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("x", "line 1, column 1"),
+        ("\nx\n\n", "line 2, column 1"),
+        ("[1,\n 2,\n  x,\n 3\n]", "line 3, column 3"),
+        ("[1,\n 2,\n]\n\n", "line 2, column 3"),
+    ],
+)
+def test_a_fault_is_found_in_its_line_and_column(text: str, where: str) -> None:
+    assert refusal(parse_json, text, "x").endswith(f"({where})")
+
+
 def test_a_field_of_a_record_without_a_place_is_named_alone() -> None:
     assert refusal(Record({}, "").text, "venue") == "venue: is missing"
 
