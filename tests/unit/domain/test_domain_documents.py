@@ -14,7 +14,7 @@ from urllib3.util import parse_url
 
 from tests.unit.money_kit import NOON, book, holding, later, prices, snapshot
 from trueup.domain.amounts import plain
-from trueup.domain.base_urls import check_base_url
+from trueup.domain.base_urls import check_base_url, check_book_url
 from trueup.domain.documents import (
     account_document,
     book_document,
@@ -355,6 +355,14 @@ def test_https_anywhere_and_http_to_this_machine_are_addresses(url: str, kept: s
 def test_anything_else_is_no_address(url: str) -> None:
     with pytest.raises(ValueError):
         check_base_url(url)
+
+
+def test_an_address_of_a_book_may_have_a_query_in_any_letters_of_ascii() -> None:
+    for url in ("https://books.example.test/x?a=1&b=c/d", "HTTPS://Books.Example.test/X?Who=ME", "http://localhost/?"):
+        assert check_book_url(url) == url
+    for url in ("https://\u212araken.com/?a", "https://example.test/?\u017f", "https://example.test/?a b", "x?"):
+        with pytest.raises(ValueError, match=r"^must be an address such as https://"):
+            check_book_url(url)
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ def refusal(call: Any, *args: Any) -> str:
         ('{"a": Infinity}', "holds Infinity, which is not a number"),
         ("[-Infinity]", "holds -Infinity, which is not a number"),
         ('{"a": 1, "a": 2}', "repeats the key 'a' in one object"),
+        ('{"b": 0, "a": 1, "a": 2}', "repeats the key 'a' in one object"),
         ('[{"x": {"b": 1, "c": 0, "b": 1}}]', "repeats the key 'b' in one object"),
         ('{"a": ' + "9" * 5000 + "}", "holds a number with too many digits"),
         ('{"a": 1e99999999999999999999}', "holds a number with too many digits"),
@@ -133,6 +134,11 @@ def test_a_repeated_key_is_refused_without_printing_all_of_it() -> None:
 def test_a_whole_character_written_as_two_halves_is_read() -> None:
     assert parse_json(r'"\ud83d\ude00"', "x") == "😀"
     assert parse_json(r'"\\ud800"', "x") == r"\ud800"
+
+
+def test_halves_of_characters_are_found_beside_numbers_with_a_point() -> None:
+    assert parse_json('[1.5, "\\ud83d\\ude00"]', "x") == [Decimal("1.5"), "\U0001f600"]
+    assert refusal(parse_json, '[1.5, "\\ud83d"]', "x") == "x: holds half a character (a lone surrogate)"
 
 
 def test_a_number_with_a_point_loses_no_digit() -> None:
