@@ -251,6 +251,7 @@ def test_what_a_document_leaves_out_is_what_its_format_says() -> None:
         "cb-main", "coinbase", enabled=True, secret=None, address=None, subaccounts=None, wallets=None, base_url=None,
         options={},
     )  # fmt: skip
+    assert Account("cb-main", "coinbase") == Account("cb-main", "coinbase", enabled=True, options={})
     least = {"wallet": "spot", "asset": "BTC", "total": "1"}
     held = read_snapshot(SNAPSHOT | {"holdings": [least], "pending": []}).holdings[0]
     assert held == Holding(
