@@ -95,6 +95,11 @@ def test_the_words_of_a_report_are_those_of_its_format() -> None:
     assert [*Outcome] == ["exact", "within_tolerance", "in_motion", "explained", "break", "unverified"]
     assert [*Kind] == ["sign_flip", "missing_at_venue", "unexpected_at_venue", "quantity", "account_empty"]
     assert [*State] == ["unconfirmed", "confirmed"]
+    assert [*Reason] == [
+        "unreachable", "rate_limited", "auth_failed", "permission_denied", "geo_blocked", "maintenance", "bad_response",
+        "incomplete", "stale_venue", "no_book", "bad_book", "stale_book", "clock_skew", "book_in_motion",
+        "book_not_covering", "missing_observation",
+    ]  # fmt: skip
     assert [*News] == ["confirmed", "raised", "explained"]
     assert [*Hint] == ["transfer", "alias", "fee", "open_order"]
     assert [severity.name for severity in Severity] == ["OK", "MINOR", "MAJOR", "CRITICAL"]
