@@ -60,6 +60,7 @@ def test_history_set_back_as_a_whole_shows_by_the_alert(
     assert "history was rewritten after the anchor was taken" in ran.out
 
 
+@pytest.mark.slow
 def test_the_record_of_real_runs_adds_up_by_its_own_note(
     audited: dict[str, Any], operator: Operator, tmp_path: Path
 ) -> None:

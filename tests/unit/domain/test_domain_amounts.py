@@ -162,3 +162,10 @@ def test_a_long_text_is_cut_so_that_a_line_stays_a_line() -> None:
     assert len(shorten("x" * 1000)) == 42
     assert shorten("x" * 40) == repr("x" * 40)
     assert shorten("x" * 41) == repr("x" * 37 + "...")
+
+
+def test_what_is_no_amount_is_quoted_in_the_message_and_not_in_the_problem() -> None:
+    with pytest.raises(NotAnAmount) as refused:
+        parse_amount("12,5")
+    assert str(refused.value) == "must be a decimal number such as \"1.25\", not '12,5'"
+    assert refused.value.problem == 'must be a decimal number such as "1.25"'

@@ -75,3 +75,38 @@ def test_what_is_not_an_amount_is_not_quoted_it_may_be_a_balance(column: str) ->
         csv_book(f'wallet,asset,total,held\nspot,BTC,"{row["total"]}","{row["held"]}"\n')
     assert "83419" not in str(caught.value)
     assert f"line 2, column {column}: must be a decimal number" in str(caught.value)
+
+
+def test_without_a_name_the_file_is_the_book() -> None:
+    with pytest.raises(Malformed) as refused:
+        read_csv_book(b"", "cb-main", NOON)
+    assert str(refused.value) == "book: is empty; the columns are wallet, asset, total and optional held"
+
+
+def test_a_csv_book_of_a_header_alone_says_what_to_do() -> None:
+    with pytest.raises(Malformed) as refused:
+        csv_book("wallet,asset,total\n")
+    assert refused.value.problem == (
+        "names no holding; a CSV book covers the wallets it names, so give an empty book as JSON"
+    )
+
+
+def test_a_row_that_is_too_short_names_the_columns_there_are() -> None:
+    with pytest.raises(Malformed) as refused:
+        csv_book("wallet,asset,total\nspot,BTC\n")
+    assert str(refused.value) == "book.csv, line 2: has 2 values for 3 columns (wallet, asset, total)"
+
+
+def test_a_csv_book_has_no_more_holdings_than_a_book_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trueup.domain.csv_book.MAX_ITEMS", 2)
+    assert len(csv_book("wallet,asset,total\nspot,BTC,1\nspot,ETH,1\n").holdings) == 2
+    with pytest.raises(Malformed) as refused:
+        csv_book("wallet,asset,total\nspot,BTC,1\nspot,ETH,1\nspot,SOL,1\n")
+    assert str(refused.value) == "book.csv, line 4: a book has at most 2 holdings"
+
+
+def test_the_same_content_has_the_same_version_for_ever_and_its_wallets_in_order() -> None:
+    wallets = ["spot", "earn", "funding", "margin", "staking", "futures"]
+    book = csv_book("wallet,asset,total\n" + "".join(f"{wallet},BTC,1\n" for wallet in wallets))
+    assert book.wallets == tuple(sorted(wallets))
+    assert csv_book("wallet,asset,total\nspot,BTC,1.25\n").version == "csv-7211cae0b294"

@@ -17,6 +17,7 @@ from trueup.domain.reading import (
     digest,
     format_time,
     parse_json,
+    read_amount,
     read_list,
     read_plain,
     read_text,
@@ -459,3 +460,17 @@ def test_the_machine_s_own_time_zone_changes_no_time() -> None:
 def test_a_time_written_is_read_back_to_the_millisecond(moment: datetime) -> None:
     moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
     assert read_time(format_time(moment), "x") == moment
+
+
+def test_an_amount_of_a_document_is_not_quoted_it_may_be_a_balance() -> None:
+    record = Record({"total": "12,5"}, "holding")
+    for read in (record.amount, record.optional_amount):
+        with pytest.raises(Malformed) as refused:
+            read("total")
+        assert str(refused.value) == 'holding.total: must be a decimal number such as "1.25"'
+
+
+def test_an_amount_that_is_no_balance_is_quoted() -> None:
+    with pytest.raises(Malformed) as refused:
+        read_amount("12,5", "policy.value_cap")
+    assert str(refused.value) == "policy.value_cap: must be a decimal number such as \"1.25\", not '12,5'"

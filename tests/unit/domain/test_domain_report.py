@@ -508,3 +508,11 @@ def test_a_report_somebody_changed_is_refused(path: tuple[Any, ...], value: Any)
     place = "report" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
     with pytest.raises(Malformed, match=f"^{re.escape(place)}"):
         read_account_report(document)
+
+
+def test_a_run_says_where_its_prices_are_and_is_read_back_with_it() -> None:
+    where = "runs/20261122T120000Z/prices.json.gz"
+    prices = PricesUsed("this_run", "USD", "coinbase", NOON, "f" * 64, where)
+    document = run_report_document(replace(run_report(account("a")), prices=prices))
+    assert document["prices"]["object"] == where
+    assert read_run_report(document).prices == prices
