@@ -110,3 +110,9 @@ def test_the_same_content_has_the_same_version_for_ever_and_its_wallets_in_order
     book = csv_book("wallet,asset,total\n" + "".join(f"{wallet},BTC,1\n" for wallet in wallets))
     assert book.wallets == tuple(sorted(wallets))
     assert csv_book("wallet,asset,total\nspot,BTC,1.25\n").version == "csv-7211cae0b294"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["unix", "windows", "old mac"])
+def test_lines_may_end_as_they_do_anywhere(end: str) -> None:
+    book = csv_book(end.join(["wallet,asset,total", "spot,BTC,1", "spot,ETH,2", ""]))
+    assert [(holding.asset, holding.total) for holding in book.holdings] == [("BTC", Decimal(1)), ("ETH", Decimal(2))]
