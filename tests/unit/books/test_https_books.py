@@ -18,12 +18,13 @@ from local.venues.server import Answer, Delivery, Request, VenueServer
 from tests.unit.book_server import TOKEN
 from tests.unit.money_kit import book
 from tests.unit.tls_kit import DAY, Authority, trusted_authority
-from trueup.books import https
 from trueup.books.content import MAX_BOOK_BYTES
-from trueup.books.https import HttpsBooks, look_up
+from trueup.books.https import HttpsBooks
 from trueup.domain.documents import book_document
 from trueup.domain.models import HttpsSource
 from trueup.errors import BookInvalid, BookUnavailable, ConfigInvalid
+from trueup.wire import pinned
+from trueup.wire.pinned import look_up
 
 BOOK = book(("BTC", "1.25"))
 CONTENT = json.dumps(book_document(BOOK)).encode()
@@ -165,7 +166,7 @@ def test_a_host_is_allowed_by_its_whole_name_whatever_its_case() -> None:
 def test_a_name_is_looked_up_once_and_the_connection_goes_to_that_very_address(monkeypatch: pytest.MonkeyPatch) -> None:
     """So a name that means another address a moment later (DNS rebinding) leads nowhere else."""
     answers = [["127.0.0.1"], ["127.0.0.99"]]
-    monkeypatch.setattr(https, "is_public", lambda address: address == "127.0.0.1")
+    monkeypatch.setattr(pinned, "is_public", lambda address: address == "127.0.0.1")
     with endpoint(Answer(200, CONTENT)) as (url, seen):
         port = int(url.rpartition(":")[2])
         monkeypatch.setattr(socket, "getaddrinfo", no_second_look_up(socket.getaddrinfo))
