@@ -20,6 +20,7 @@ from cli.auditing.note import note
 from cli.auditing.reports import RunFacts, read_facts
 from cli.errors import BadInput, NotThere
 from trueup.domain.reading import canonical_json, format_time, parse_json
+from trueup.domain.report import Line, Outcome, line_document
 from trueup.domain.run_ids import day_of
 from trueup.parallel import for_each
 from trueup.store import keys
@@ -27,30 +28,8 @@ from trueup.store.objects import Objects
 from trueup.store.rows import Row, Rows
 
 COLUMNS = ("run_id", "compared_at", "account_id", "venue_name")
-LINE = (
-    "wallet",
-    "asset",
-    "field",
-    "book",
-    "book_after",
-    "venue",
-    "difference",
-    "relative",
-    "price",
-    "worth",
-    "outcome",
-    "kind",
-    "severity",
-    "severity_if_unexplained",
-    "rule",
-    "reason",
-    "cause",
-    "references",
-    "break_id",
-    "state",
-    "streak",
-    "news",
-)
+LINE = (*line_document(Line(None, None, "total", Outcome.EXACT)), "news", "unmapped")
+"""What a line says; the last two only where there is something to say."""
 _OTHERS_NAMES = {"wallet", "asset", "references"}
 """Columns with what venues and books call things: a spreadsheet must not take it for a formula."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

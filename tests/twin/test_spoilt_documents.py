@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.twin.agreement import Document, product, report_of
 from tests.twin.test_properties import CASES, CHECK
 from tests.unit.money_kit import NOON
-from trueup.domain.advance import advance
+from trueup.domain.advance import History, advance
 from trueup.domain.documents import read_account, read_book, read_observation, read_prices, read_snapshot
 from trueup.domain.policy import default_policy, read_policy
 from trueup.domain.reading import Malformed, parse_json
@@ -50,7 +50,7 @@ def observation(case: Document) -> Document:
 
 
 def tracks(case: Document) -> list[Document]:
-    advanced = advance(report_of(case), {}, default_policy(), "coinbase")
+    advanced = advance(report_of(case), History(), default_policy(), "coinbase")
     return [track_document(track) for track in advanced.tracks]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from trueup.domain.advance import Advanced, History
 from trueup.domain.compare import compare
 from trueup.domain.models import Book, Holding, Observation, Pending, PriceSet, Snapshot
 from trueup.domain.policy import Policy, default_policy, read_policy
@@ -147,3 +148,9 @@ def later(moment: datetime, seconds: float) -> datetime:
 
 def with_total(item: Holding, total: str) -> Holding:
     return replace(item, total=Decimal(total))
+
+
+def after(history: History, advanced: Advanced) -> History:
+    """Return what is known of an account once a look at it is kept, as the table keeps it."""
+    seen = [at for at in (history.looked_at, advanced.report.observed_at) if at is not None]
+    return History(max(seen, default=None), {**history.tracks, **{track.break_id: track for track in advanced.tracks}})

@@ -16,7 +16,7 @@ from typing import Any
 from tests.twin.agreement import paths
 from tests.twin.generate import NOON, made
 from trueup.alerts.message import alerts_of
-from trueup.domain.advance import SecondLook, Track, advance, wants_second_look
+from trueup.domain.advance import History, SecondLook, advance, wants_second_look
 from trueup.domain.compare import compare
 from trueup.domain.correlate import Known, Place, correlate, held_at_breaks
 from trueup.domain.documents import observation_document, read_book, read_observation, read_prices, read_snapshot
@@ -77,7 +77,7 @@ def case(number: int, account_id: str) -> Document:
 class Desk:
     """Runs one after the other: what is known of breaks, and the reports before."""
 
-    tracks: dict[str, dict[str, Track]] = field(default_factory=dict)
+    histories: dict[str, History] = field(default_factory=dict)
     earlier: dict[str, AccountReport] = field(default_factory=dict)
 
     def run(self, number: int, cases: dict[str, Document]) -> Iterator[str]:
@@ -111,8 +111,8 @@ class Desk:
         yield canonical_json(run_report_document(read_run_report(parse_json(canonical_json(document), "report"))))
         for alert in alerts_of(report_of_run):
             yield canonical_json(alert.document)
-        for kept in self.tracks.values():
-            yield canonical_json([track_document(track) for track in kept.values()])
+        for kept in self.histories.values():
+            yield canonical_json([track_document(track) for track in kept.tracks.values()])
 
     def look(
         self, number: int, observation: Observation, policy: Policy, prices: PriceSet | None
@@ -126,13 +126,14 @@ class Desk:
         self, report: AccountReport, policy: Policy, account_id: str, again: AccountReport | None
     ) -> AccountReport:
         """Place a report in its history."""
-        tracks = self.tracks.setdefault(account_id, {})
+        history = self.histories.get(account_id, History())
         venue = VENUES[account_id]
         second = None
-        if wants_second_look(report, tracks, policy.timing(account_id, venue)):
+        if wants_second_look(report, history, policy.timing(account_id, venue)):
             second = SecondLook(again, None if again else "unreachable")
-        advanced = advance(report, tracks, policy, venue, second)
-        tracks |= {track.break_id: track for track in advanced.tracks}
+        advanced = advance(report, history, policy, venue, second)
+        changed = {track.break_id: track for track in advanced.tracks}
+        self.histories[account_id] = History(advanced.report.observed_at, {**history.tracks, **changed})
         return advanced.report
 
 

@@ -23,7 +23,7 @@ SCHEDULED = {"scheduled_time": "2026-11-22T12:00:00Z"}
 ACCOUNTS = ("cb-fine", "cb-long", "cb-short")
 ASKING = ["PutObject"]
 """The first time: which accounts to look at again."""
-WRITES = ["PutObject", *["Publish"] * 2, *["PutItem"] * 2, *["TransactWriteItems"] * 3, "PutItem"]
+WRITES = ["PutObject", *["Publish"] * 2, "PutItem", *["TransactWriteItems"] * 5, "PutItem"]
 """The second time: the report, what is to be said, the history of two breaks, a row for each account, the run's end."""
 
 

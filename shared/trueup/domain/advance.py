@@ -30,8 +30,6 @@ class Track:
     wallet: str | None
     asset: str | None
     field: str
-    seen_at: datetime
-    """When it was last looked at: an older observation changes nothing."""
     open: bool = False
     sign: int = 0
     streak: int = 0
@@ -47,6 +45,11 @@ class Track:
     """Looks in a row in which the book was moving across it."""
     told_in_flight: tuple[str, ...] | None = None
     """References of the items in flight that people were told explain it, sorted; None if they were told of none."""
+
+    @property
+    def is_nothing(self) -> bool:
+        """Tell whether there is nothing to remember of the line."""
+        return not (self.open or self.in_motion or self.told_in_flight is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,32 +69,48 @@ class Advanced:
     tracks: tuple[Track, ...]
 
 
-Tracks = Mapping[str, Track]
-"""By break id."""
+@dataclass(frozen=True, slots=True)
+class History:
+    """What is known of an account from all looks so far."""
+
+    looked_at: datetime | None = None
+    """When the newest look was taken, whatever it showed: an older one changes nothing."""
+    tracks: Mapping[str, Track] = field(default_factory=dict)
+    """By break id."""
 
 
-def wants_second_look(report: AccountReport, tracks: Tracks, timing: Timing) -> bool:
+def wants_second_look(report: AccountReport, history: History, timing: Timing) -> bool:
     """Tell whether something is to be looked at again before anybody is told."""
-    return bool(_in_doubt(report, tracks, timing))
+    return bool(_in_doubt(report, history.tracks, timing))
 
 
 def advance(
-    first: AccountReport, tracks: Tracks, policy: Policy, venue: str, second: SecondLook | None = None
+    first: AccountReport, history: History, policy: Policy, venue: str, second: SecondLook | None = None
 ) -> Advanced:
-    """Place the lines of an account in their history.
+    """Place the lines of an account in their history. A look that is not the newest says what it saw, and no more.
 
     `second` is given when `wants_second_look` said so and somebody tried. Where it shows the lines in doubt, it is
     what counts; where it does not, the first look stands, and what is critical in it is confirmed.
     """
     timing = policy.timing(first.account_id, venue)
-    doubts = _in_doubt(first, tracks, timing) if second is not None else {}
+    doubts = _in_doubt(first, history.tracks, timing) if second is not None else {}
     again = second.report if second is not None else None
     if again is not None and not all(_was_looked_at(line, again) for line in doubts.values()):
         again = None
     report = first if again is None else again
     if report.observed_at is None:
         return Advanced(report, ())
-    steps = _Steps(policy, venue, timing, tracks, doubts, report, report.observed_at, looked_again=again is not None)
+    steps = _Steps(
+        policy,
+        venue,
+        timing,
+        history.tracks,
+        doubts,
+        report,
+        report.observed_at,
+        looked_again=again is not None,
+        is_newest=history.looked_at is None or history.looked_at < report.observed_at,
+    )
     lines = tuple(steps.of(line) for line in report.lines)
     steps.close_what_is_gone(lines)
     never_still = {Reason.BOOK_IN_MOTION} if any(line.reason is Reason.BOOK_IN_MOTION for line in lines) else set()
@@ -113,7 +132,7 @@ def _recheck(second: SecondLook | None, again: AccountReport | None) -> str | No
     return "read" if again is not None else second.failure or str(Reason.INCOMPLETE)
 
 
-def _in_doubt(report: AccountReport, tracks: Tracks, timing: Timing) -> dict[str, Line]:
+def _in_doubt(report: AccountReport, tracks: Mapping[str, Track], timing: Timing) -> dict[str, Line]:
     """Return the lines that need a second look: critical ones not known as such, and books that never hold still."""
     doubts = {}
     for line in report.lines:
@@ -159,11 +178,13 @@ class _Steps:
     policy: Policy
     venue: str
     timing: Timing
-    tracks: Tracks
+    tracks: Mapping[str, Track]
     doubts: Mapping[str, Line]
     report: AccountReport
     at: datetime
     looked_again: bool
+    is_newest: bool
+    """Else a newer look was here before: this one says what it saw, and changes nothing."""
     changed: dict[str, Track] = field(default_factory=dict)
 
     def of(self, line: Line) -> Line:
@@ -204,15 +225,13 @@ class _Steps:
             grown = replace(track, streak=track.streak + 1, counted_at=self.at)
         else:
             grown = track
-        if track is not None and track.seen_at >= self.at:
-            # A newer look was here before: this one says what it saw, and changes nothing.
+        if not self.is_newest:
             return _with_state(line, grown)
         stood = key in self.doubts and (not self.looked_again or self._stands(self.doubts[key], line))
         confirmed = grown.confirmed or grown.streak >= self.timing.confirm_in_a_row or stood
         news = self._news(grown, line, severity) if confirmed else None
         now = replace(
             grown,
-            seen_at=self.at,
             severity=severity,
             confirmed=confirmed,
             said=severity if news is not None else grown.said,
@@ -243,19 +262,19 @@ class _Steps:
             return line
         before = track or self._new_track(key, line)
         told = before.told_in_flight
-        if (told is not None and set(line.references) <= set(told)) or (track is not None and track.seen_at >= self.at):
+        if not self.is_newest or (told is not None and set(line.references) <= set(told)):
             return line
         told = tuple(sorted({*(told or ()), *line.references}))
-        self.changed[key] = replace(before, seen_at=self.at, told_in_flight=told)
+        self.changed[key] = replace(before, told_in_flight=told)
         return replace(line, news=News.EXPLAINED)
 
     def _new_track(self, key: str, line: Line) -> Track:
-        return Track(key, line.wallet, line.asset, line.field, self.at)
+        return Track(key, line.wallet, line.asset, line.field)
 
     def _in_motion(self, key: str, track: Track | None, line: Line) -> Line:
         before = track or self._new_track(key, line)
-        if track is None or track.seen_at < self.at:
-            self.changed[key] = replace(before, seen_at=self.at, in_motion=before.in_motion + 1)
+        if self.is_newest:
+            self.changed[key] = replace(before, in_motion=before.in_motion + 1)
         doubt = self.doubts.get(key)
         if doubt is None or doubt.outcome is not Outcome.IN_MOTION:
             return line
@@ -271,11 +290,8 @@ class _Steps:
         )
 
     def _close(self, track: Track | None) -> None:
-        if track is None or track.seen_at >= self.at:
-            return
-        if track.open or track.in_motion or track.told_in_flight is not None:
-            closed = Track(track.break_id, track.wallet, track.asset, track.field, self.at)
-            self.changed[track.break_id] = closed
+        if self.is_newest and track is not None and not track.is_nothing:
+            self.changed[track.break_id] = Track(track.break_id, track.wallet, track.asset, track.field)
 
 
 def _with_state(line: Line, track: Track) -> Line:

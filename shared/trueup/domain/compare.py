@@ -59,8 +59,6 @@ def _collector_at_rest() -> Iterator[None]:
         yield
     finally:
         if was_enabled:
-            gc.freeze()
-            gc.unfreeze()  # all of it counts as old now: else the first thing to happen is a walk over all lines
             gc.enable()
 
 

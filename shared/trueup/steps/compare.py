@@ -104,7 +104,9 @@ class CompareStep:
         # People first: a crash after this may say something twice, but nothing is kept as said that was not.
         alerts = alerts_of(report, document.get("audit", {}))
         for_each(self.publisher.publish, alerts)
-        for_each(lambda kept: self.tracks.keep(*kept), document.get("tracks", {}).items())
+        changed = document.get("tracks", {})
+        looks = [(one.account_id, one.observed_at) for one in report.accounts if one.observed_at is not None]
+        for_each(lambda look: self.tracks.keep(*look, changed.get(look[0], [])), looks)
         parts = list(zip(report.accounts, document["accounts"], strict=True))
         sha256 = digest(document)
         hashes = for_each(lambda part: self._append(report, part[0], digest(part[1]), sha256, key), parts)

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from trueup.domain.advance import Advanced, SecondLook, Track, advance, wants_second_look
+from trueup.domain.advance import Advanced, History, SecondLook, advance, wants_second_look
 from trueup.domain.compare import compare, unverified
 from trueup.domain.correlate import Known, Place, correlate, held_at_breaks
 from trueup.domain.documents import read_observation
@@ -38,7 +38,7 @@ class Seen:
     """One account as the first look showed it, what is known from before, and what could not be read."""
 
     report: AccountReport
-    tracks: Mapping[str, Track]
+    history: History
     failure: Failure | None = None
     held: Mapping[Place, tuple[Decimal, ...]] = field(default_factory=dict)
     """What is held in open orders where there is a break."""
@@ -79,14 +79,14 @@ class Judging:
             seen = self._observation(key, account_id) if key in observed else None
             found = seen or failures.get(account_id) or _nothing_written(account_id, manifest)
             if isinstance(found, Failure):
-                return Seen(self._unread(found, manifest), {}, found)
+                return Seen(self._unread(found, manifest), History(), found)
             report = self._compared(found, manifest, prices)
             held = held_at_breaks(found, report)
             try:
                 return Seen(report, self.tracks.of_account(account_id), None, held)
             except Malformed as error:
                 # Without its history an account may be told again what it was told before; never the reverse.
-                return Seen(report, {}, _malformed(account_id, "its history", error), held)
+                return Seen(report, History(), _malformed(account_id, "its history", error), held)
 
         account_ids = sorted(manifest.accounts)
         seen = dict(zip(account_ids, for_each(see, account_ids), strict=True))
@@ -98,7 +98,7 @@ class Judging:
             seen.report
             for account_id, seen in look.accounts.items()
             if wants_second_look(
-                seen.report, seen.tracks, self.policy.timing(account_id, look.manifest.accounts[account_id])
+                seen.report, seen.history, self.policy.timing(account_id, look.manifest.accounts[account_id])
             )
         ]
         venues = look.manifest.accounts
@@ -118,7 +118,7 @@ class Judging:
 
         def look_again(account_id: str) -> SecondLook | None:
             seen, venue = look.accounts[account_id], manifest.accounts[account_id]
-            if not wants_second_look(seen.report, seen.tracks, self.policy.timing(account_id, venue)):
+            if not wants_second_look(seen.report, seen.history, self.policy.timing(account_id, venue)):
                 return None
             if account_id not in looked_again:
                 return SecondLook(None, NOT_LOOKED_AGAIN)
@@ -126,7 +126,7 @@ class Judging:
 
         def place(account_id: str) -> Advanced:
             seen, venue = look.accounts[account_id], manifest.accounts[account_id]
-            return advance(seen.report, seen.tracks, self.policy, venue, seconds[account_id])
+            return advance(seen.report, seen.history, self.policy, venue, seconds[account_id])
 
         seconds = dict(zip(look.accounts, for_each(look_again, look.accounts), strict=True))
         advanced = [place(account_id) for account_id in look.accounts]

@@ -13,6 +13,7 @@ from trueup.store.rows import Condition, Row
 
 _write = TypeSerializer().serialize
 _read = TypeDeserializer().deserialize
+_COMPARISONS = {"absent_or_below": "<", "absent_or_at_most": "<="}
 
 
 class DynamoRows:
@@ -109,7 +110,7 @@ class DynamoRows:
         if condition is None:
             return request
         absent = "attribute_not_exists(pk)"
-        comparison = "#field < :value" if condition.kind == "absent_or_below" else "#field = :value"
+        comparison = f"#field {_COMPARISONS.get(condition.kind, '=')} :value"
         if condition.kind == "absent":
             return request | {"ConditionExpression": absent}
         expression = comparison if condition.kind == "equals" else f"{absent} OR {comparison}"

@@ -18,6 +18,7 @@ REPORT = "REPORT#"
 FAILURE = "FAILURE#"
 RECHECK = "RECHECK#"
 TRACK = "TRACK#"
+LAST_LOOK = f"{TRACK}LAST_LOOK"
 RUN = "RUN#"
 
 
@@ -79,6 +80,11 @@ def day(moment: datetime) -> str:
 def checkpoint(of_day: str) -> str:
     """Return the sort key of what is kept for ever of an account's entries of a day."""
     return f"{CHECKPOINT}{of_day}"
+
+
+def last_look(account_id: str) -> tuple[str, str]:
+    """Return the row that says when an account was last looked at; no break's id is like its sort key."""
+    return audit(account_id), LAST_LOOK
 
 
 def track(account_id: str, break_id: str) -> tuple[str, str]:

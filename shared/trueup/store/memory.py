@@ -65,6 +65,8 @@ class MemoryRows:
             return False
         if condition.kind == "absent_or_below":
             return bool(current[condition.field] < condition.value)
+        if condition.kind == "absent_or_at_most":
+            return bool(current[condition.field] <= condition.value)
         return bool(current[condition.field] == condition.value)
 
 

@@ -12,7 +12,7 @@ Row = Mapping[str, Any]
 class Condition:
     """What must hold of the row that is there now for a write to happen."""
 
-    kind: Literal["absent", "equals", "absent_or_equals", "absent_or_below"]
+    kind: Literal["absent", "equals", "absent_or_equals", "absent_or_below", "absent_or_at_most"]
     field: str = "pk"
     value: Any = None
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.unit.money_kit import NOON, book, holding, item, judge, later, policy, prices, snapshot
+from tests.unit.money_kit import NOON, after, book, holding, item, judge, later, policy, prices, snapshot
 from trueup.alerts.message import MAX_LINES, Alert, alerts_of, money
 from trueup.alerts.publish import SnsPublisher, message
-from trueup.domain.advance import SecondLook, advance
+from trueup.domain.advance import History, SecondLook, advance
 from trueup.domain.compare import unverified
 from trueup.domain.policy import Policy, default_policy
 from trueup.domain.reasons import Reason, Severity
@@ -42,8 +42,8 @@ def said(*accounts: AccountReport, by: Policy | None = None, run_id: str = RUN_I
 def seen_twice(report: AccountReport, by: Policy) -> AccountReport:
     if report.observed_at is None:
         return report
-    before = advance(replace(report, observed_at=later(report.observed_at, -300)), {}, by, "coinbase")
-    return advance(report, {track.break_id: track for track in before.tracks}, by, "coinbase").report
+    before = advance(replace(report, observed_at=later(report.observed_at, -300)), History(), by, "coinbase")
+    return advance(report, after(History(), before), by, "coinbase").report
 
 
 def only(*accounts: AccountReport, **how: Any) -> Alert:
@@ -130,7 +130,7 @@ def test_only_breaks_from_the_policys_severity_on_are_said() -> None:
     ],
 )
 def test_an_alert_says_how_often_its_break_was_seen(second: SecondLook, words: str) -> None:
-    looked_at = advance(account(BTC="5"), {}, default_policy(), "coinbase", second).report
+    looked_at = advance(account(BTC="5"), History(), default_policy(), "coinbase", second).report
     (alert,) = alerts_of(run_of(looked_at))
     assert words in alert.text
 
@@ -235,7 +235,7 @@ def in_flight(**totals: str) -> AccountReport:
 
 
 def test_what_is_in_flight_and_worth_a_lot_is_said_as_information() -> None:
-    looked_at = advance(in_flight(BTC="9"), {}, default_policy(), "coinbase").report
+    looked_at = advance(in_flight(BTC="9"), History(), default_policy(), "coinbase").report
     (alert,) = alerts_of(run_of(looked_at))
     (line,) = looked_at.news
     assert alert.subject == "[Trueup] INFO cb-main (coinbase): BTC on its way"
@@ -257,7 +257,7 @@ def test_what_is_in_flight_and_worth_a_lot_is_said_as_information() -> None:
 def test_breaks_come_before_what_is_in_flight_and_give_the_alert_its_severity() -> None:
     report = in_flight(BTC="9")
     both = replace(report, lines=(*report.lines, *account(ETH="0").breaks))
-    (alert,) = alerts_of(run_of(advance(both, {}, default_policy(), "coinbase", SecondLook(both)).report))
+    (alert,) = alerts_of(run_of(advance(both, History(), default_policy(), "coinbase", SecondLook(both)).report))
     assert alert.subject == "[Trueup] CRITICAL cb-main (coinbase): ETH missing at the venue and 1 more"
     assert alert.text.startswith("CRITICAL: 1 break and 1 difference in flight in account")
     assert alert.text.index("ETH in spot") < alert.text.index("BTC in spot")
@@ -268,7 +268,7 @@ def test_breaks_come_before_what_is_in_flight_and_give_the_alert_its_severity() 
 def test_what_is_in_flight_beyond_what_a_message_takes_is_counted_apart() -> None:
     report = in_flight(BTC="9")
     many = account(**{f"X{number:02}": "0.5" for number in range(MAX_LINES)})
-    (explained,) = advance(report, {}, default_policy(), "coinbase").report.news
+    (explained,) = advance(report, History(), default_policy(), "coinbase").report.news
     seen = seen_twice(many, default_policy())
     (alert,) = alerts_of(run_of(replace(seen, lines=(*seen.lines, explained))))
     document = alert.document

@@ -11,7 +11,7 @@ import pytest
 from cli.strict_yaml import parse_yaml
 from trueup.alerts.message import alerts_of
 from trueup.config import ROOM
-from trueup.domain.advance import SecondLook, advance
+from trueup.domain.advance import History, SecondLook, advance
 from trueup.domain.compare import compare
 from trueup.domain.csv_book import read_csv_book
 from trueup.domain.documents import read_account, read_book, read_prices, read_snapshot
@@ -107,7 +107,7 @@ def test_the_sample_run_report_is_what_the_examples_give() -> None:
 def test_the_sample_alert_is_what_the_examples_give() -> None:
     report = run_report()
     (seen,) = report.accounts
-    stands = advance(seen, {}, default_policy(), "coinbase", SecondLook(seen)).report
+    stands = advance(seen, History(), default_policy(), "coinbase", SecondLook(seen)).report
     (alert,) = alerts_of(replace(report, accounts=(stands,)), {"cb-main": {"seq": 41, "hash": "5a" * 32}})
 
     assert json.loads(sample("Alert")) == alert.document

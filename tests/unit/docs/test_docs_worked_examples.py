@@ -10,8 +10,8 @@ import pytest
 
 from cli.strict_yaml import parse_yaml
 from tests.unit.docs.test_docs_formats import ROOT
-from tests.unit.money_kit import NOON, book, holding, judge, line_of, policy, prices, snapshot
-from trueup.domain.advance import SecondLook, Track, advance
+from tests.unit.money_kit import NOON, after, book, holding, judge, line_of, policy, prices, snapshot
+from trueup.domain.advance import History, SecondLook, advance
 from trueup.domain.amounts import plain
 from trueup.domain.compare import unverified
 from trueup.domain.correlate import Known, correlate, held_at_breaks
@@ -238,24 +238,24 @@ def look(venue: str, moment: datetime) -> AccountReport:
 
 
 def test_9_one_look_is_not_a_break() -> None:
-    tracks: dict[str, Track] = {}
+    known = History()
     for row in tables(9)[0]:
-        advanced = advance(look(row["venue"], at(row["at"])), tracks, default_policy(), "coinbase")
-        tracks |= {track.break_id: track for track in advanced.tracks}
+        advanced = advance(look(row["venue"], at(row["at"])), known, default_policy(), "coinbase")
+        known = after(known, advanced)
         found = history(advanced.report) if advanced.report.lines else ("", "", "", "")
         assert found == (row["severity"], row["state"], row["streak"], row["people are told"]), row["at"]
 
 
 def test_9_what_is_critical_is_looked_at_again() -> None:
-    tracks: dict[str, Track] = {}
+    known = History()
     for row in tables(9)[1]:
         again = row["ten seconds later"]
         second = None
         if again:
             seen = look(again, at(row["at"]) + timedelta(seconds=10))
             second = SecondLook(None, again) if again in REASONS else SecondLook(seen)
-        advanced = advance(look(row["venue"], at(row["at"])), tracks, default_policy(), "coinbase", second)
-        tracks |= {track.break_id: track for track in advanced.tracks}
+        advanced = advance(look(row["venue"], at(row["at"])), known, default_policy(), "coinbase", second)
+        known = after(known, advanced)
         severity, state, _, told = history(advanced.report)
         assert (severity, state, told) == (row["severity"], row["state"], row["people are told"]), row["at"]
 

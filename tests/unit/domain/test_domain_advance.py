@@ -1,14 +1,14 @@
 """Rule 9: one look is not a break; two are; and what nobody could see changes nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import pytest
 
-from tests.unit.money_kit import NOON, Held, book, holding, item, judge, later, line_of, policy, prices, snapshot
-from trueup.domain.advance import SecondLook, Track, advance, wants_second_look
+from tests.unit.money_kit import NOON, Held, after, book, holding, item, judge, later, line_of, policy, prices, snapshot
+from trueup.domain.advance import History, SecondLook, Track, advance, wants_second_look
 from trueup.domain.policy import Policy, default_policy
 from trueup.domain.reasons import Reason, Severity
 from trueup.domain.report import AccountReport, Line, News, Outcome, State
@@ -21,7 +21,7 @@ class Desk:
     """An account that is looked at again and again."""
 
     by: Policy = field(default_factory=default_policy)
-    tracks: dict[str, Track] = field(default_factory=dict)
+    history: History = field(default_factory=History)
     seconds: float = 0
 
     def see(
@@ -45,9 +45,13 @@ class Desk:
         return self.take(self.see(venue, believed, after), second)
 
     def take(self, report: AccountReport, second: SecondLook | None = None) -> AccountReport:
-        advanced = advance(report, self.tracks, self.by, "coinbase", second)
-        self.tracks |= {track.break_id: track for track in advanced.tracks}
+        advanced = advance(report, self.history, self.by, "coinbase", second)
+        self.history = after(self.history, advanced)
         return advanced.report
+
+    @property
+    def tracks(self) -> Mapping[str, Track]:
+        return self.history.tracks
 
     def again(self, venue: Sequence[Held], believed: Sequence[Held], after: Sequence[Held] | None = None) -> SecondLook:
         """Look ten seconds later, within the run."""
@@ -55,7 +59,7 @@ class Desk:
         return SecondLook(self.see(venue, believed, after))
 
     def doubts(self, report: AccountReport) -> bool:
-        return wants_second_look(report, self.tracks, self.by.timing("cb-main", "coinbase"))
+        return wants_second_look(report, self.history, self.by.timing("cb-main", "coinbase"))
 
 
 @pytest.fixture
@@ -224,6 +228,28 @@ def test_an_older_observation_says_what_it_saw_and_changes_nothing(desk: Desk) -
     late = desk.take(replace(desk.see(HALF, TEN), observed_at=later(NOON, 1)))
     assert said(eth(late)) == (State.CONFIRMED, 2, None)
     assert desk.tracks == before
+
+
+def test_a_look_that_is_late_does_not_begin_what_the_look_before_it_saw_agree(desk: Desk) -> None:
+    late = desk.see(NINE, TEN)
+    desk.look(TEN, TEN, wait=600)
+    assert said(eth(desk.take(replace(late, observed_at=later(NOON, 300))))) == (State.UNCONFIRMED, 1, None)
+    assert said(eth(desk.look(NINE, TEN))) == (State.UNCONFIRMED, 1, None)
+
+
+def test_a_late_look_at_what_is_critical_confirms_nothing_though_nobody_answered_again(desk: Desk) -> None:
+    late = desk.see(HALF, TEN)
+    desk.look(TEN, TEN, wait=600)
+    report = desk.take(replace(late, observed_at=later(NOON, 300)), GONE)
+    assert said(eth(report)) == (State.UNCONFIRMED, 1, None)
+    assert not desk.tracks
+
+
+def test_a_late_look_whose_second_is_the_newest_counts_by_the_second(desk: Desk) -> None:
+    late = desk.see(HALF, TEN)
+    desk.look(TEN, TEN, wait=600)
+    report = desk.take(replace(late, observed_at=later(NOON, 300)), desk.again(HALF, TEN))
+    assert said(eth(report)) == (State.CONFIRMED, 1, News.CONFIRMED)
 
 
 # -- the second look ------------------------------------------------------------------------------------------------
@@ -458,9 +484,9 @@ def test_the_times_and_counts_are_policy() -> None:
 
 def test_the_same_look_taken_twice_says_the_same_and_writes_nothing_the_second_time(desk: Desk) -> None:
     for look in (desk.see(NINE, TEN), desk.see(**MOVING), desk.see(TEN, TEN)):
-        desk.tracks = {}
+        desk.history = History()
         report = desk.take(look)
-        again = advance(look, desk.tracks, desk.by, "coinbase")
+        again = advance(look, desk.history, desk.by, "coinbase")
         assert (again.report, again.tracks) == (report, ())
 
 
@@ -471,15 +497,15 @@ def test_of_two_looks_of_the_same_moment_the_first_one_counts(desk: Desk) -> Non
 
 
 def test_nothing_changed_is_nothing_to_write(desk: Desk) -> None:
-    assert advance(desk.see(TEN, TEN), {}, desk.by, "coinbase").tracks == ()
+    assert advance(desk.see(TEN, TEN), History(), desk.by, "coinbase").tracks == ()
 
 
 def test_times_are_the_observations_own(desk: Desk) -> None:
     desk.look(NINE, TEN)
     desk.look(NINE, TEN)
     (track,) = desk.tracks.values()
-    times: tuple[datetime | None, ...] = (track.first_seen_at, track.counted_at, track.seen_at)
-    assert times == (later(NOON, 300), later(NOON, 600), later(NOON, 600))
+    times: tuple[datetime | None, ...] = (track.first_seen_at, track.counted_at)
+    assert times == (later(NOON, 300), later(NOON, 600))
 
 
 # -- what is in flight, and worth a lot ----------------------------------------------------------------------------

@@ -8,8 +8,8 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.money_kit import NOON, book, item, judge, later, policy, prices, snapshot
-from trueup.domain.advance import Track, advance
+from tests.unit.money_kit import NOON, after, book, item, judge, later, policy, prices, snapshot
+from trueup.domain.advance import History, advance
 from trueup.domain.policy import Policy
 from trueup.domain.reasons import Reason, Severity
 from trueup.domain.report import AccountReport, Line, News, Outcome, State
@@ -48,15 +48,15 @@ def seen(what: str, seconds: float, *, with_other: bool = False) -> AccountRepor
 
 
 @dataclass
-class History:
-    """The tracks of an account, and what came of every look."""
+class Told:
+    """What is known of an account, and what came of every look."""
 
-    tracks: dict[str, Track] = field(default_factory=dict)
+    history: History = field(default_factory=History)
     by: Policy = POLICY
 
     def take(self, report: AccountReport) -> AccountReport:
-        advanced = advance(report, self.tracks, self.by, "coinbase")
-        self.tracks |= {track.break_id: track for track in advanced.tracks}
+        advanced = advance(report, self.history, self.by, "coinbase")
+        self.history = after(self.history, advanced)
         return advanced.report
 
 
@@ -98,9 +98,9 @@ def streak_of(looks: Sequence[Look]) -> int:
 @CHECK
 @given(LOOKS)
 def test_a_break_is_confirmed_by_two_looks_in_a_row_half_a_minute_apart_and_by_nothing_else(looks: list[Look]) -> None:
-    history = History()
+    told = Told()
     for number, look in enumerate(looks):
-        line = eth(history.take(seen(look.what, look.at)))
+        line = eth(told.take(seen(look.what, look.at)))
         if look.what in BREAKS:
             assert line is not None
             streak = streak_of(looks[: number + 1])
@@ -113,10 +113,10 @@ def test_a_break_is_confirmed_by_two_looks_in_a_row_half_a_minute_apart_and_by_n
 @CHECK
 @given(LOOKS)
 def test_what_says_nothing_of_a_break_changes_nothing_of_its_history(looks: list[Look]) -> None:
-    history, without = History(), History()
+    told, without = Told(), Told()
     for look in looks:
         report = seen(look.what, look.at)
-        line = eth(history.take(report))
+        line = eth(told.take(report))
         if look.what not in SAYS_NOTHING:
             assert line == eth(without.take(report))
 
@@ -124,10 +124,10 @@ def test_what_says_nothing_of_a_break_changes_nothing_of_its_history(looks: list
 @CHECK
 @given(LOOKS)
 def test_people_are_told_of_a_break_once_and_again_only_of_worse(looks: list[Look]) -> None:
-    history = History()
+    desk = Told()
     told: Severity | None = None
     for look in looks:
-        line = eth(history.take(seen(look.what, look.at)))
+        line = eth(desk.take(seen(look.what, look.at)))
         if look.what not in SAYS_NOTHING and (line is None or line.streak in (None, 1)):
             told = None  # it is over, or began anew
         if line is not None and line.news is not None:
@@ -143,13 +143,13 @@ def test_people_are_told_of_a_break_once_and_again_only_of_worse(looks: list[Loo
 @CHECK
 @given(LOOKS)
 def test_the_same_look_taken_again_changes_nothing_and_tells_nobody(looks: list[Look]) -> None:
-    history = History()
+    told = Told()
     for look in looks:
         report = seen(look.what, look.at, with_other=True)
-        first = history.take(report)
-        before = dict(history.tracks)
-        again = history.take(report)
-        assert history.tracks == before
+        first = told.take(report)
+        before = told.history
+        again = told.take(report)
+        assert told.history == before
         assert not again.news
         assert [(line.state, line.streak) for line in again.lines] == [
             (line.state, line.streak) for line in first.lines
@@ -161,34 +161,35 @@ def test_the_same_look_taken_again_changes_nothing_and_tells_nobody(looks: list[
 def test_an_older_look_changes_nothing_of_what_a_newer_one_has_seen(
     looks: list[Look], last: str, late: str, share: float
 ) -> None:
-    history = History()
+    told = Told()
     for look in looks:
-        history.take(seen(look.what, look.at))
+        told.take(seen(look.what, look.at))
     end = looks[-1].at + 60
-    history.take(seen(last, end))
-    before = dict(history.tracks)
-    report = history.take(seen(late, round(share * end, 3)))
-    assert history.tracks == before
+    told.take(seen(last, end))
+    before = told.history
+    report = told.take(seen(late, round(share * end, 3)))
+    assert told.history == before
     assert not report.news
 
 
 @CHECK
 @given(LOOKS, st.randoms(use_true_random=False))
 def test_the_order_of_lines_and_tracks_changes_nothing(looks: list[Look], order: Random) -> None:
-    history, turned = History(), History()
+    told, turned = Told(), Told()
     for look in looks:
         report = seen(look.what, look.at, with_other=True)
         lines = tuple(order.sample(report.lines, len(report.lines)))
-        turned.tracks = dict(order.sample(sorted(turned.tracks.items()), len(turned.tracks)))
-        one, other = history.take(report), turned.take(replace(report, lines=lines))
+        tracks = turned.history.tracks
+        turned.history = replace(turned.history, tracks=dict(order.sample(sorted(tracks.items()), len(tracks))))
+        one, other = told.take(report), turned.take(replace(report, lines=lines))
         assert sorted(one.lines, key=str) == sorted(other.lines, key=str)
-        assert history.tracks == turned.tracks
+        assert told.history == turned.history
 
 
 @CHECK
 @given(LOOKS, st.lists(st.booleans(), min_size=12, max_size=12))
 def test_another_break_beside_it_changes_nothing(looks: list[Look], beside: list[bool]) -> None:
-    alone, together = History(), History()
+    alone, together = Told(), Told()
     for look, with_other in zip(looks, beside, strict=False):
         line = eth(alone.take(seen(look.what, look.at)))
         assert line == eth(together.take(seen(look.what, look.at, with_other=with_other)))

@@ -54,7 +54,7 @@ RUN = {
     "failures": [{"account_id": "cb-main", "error": "VenueUnavailable", "message": "…"}],
 }  # fmt: skip
 TRACK = {
-    "break_id": "brk-1", "wallet": "spot", "asset": "BTC", "field": "total", "seen_at": "2026-11-22T12:00:00Z",
+    "break_id": "brk-1", "wallet": "spot", "asset": "BTC", "field": "total",
     "open": True, "sign": 1, "streak": 2, "counted_at": "2026-11-22T12:00:00Z",
     "first_seen_at": "2026-11-22T12:00:00Z", "severity": "MAJOR", "confirmed": True, "said": "MAJOR", "in_motion": 0,
 }  # fmt: skip

@@ -21,7 +21,6 @@ tracks = st.builds(
     wallet=st.none() | names,
     asset=st.none() | names,
     field=st.sampled_from(["total", "held", "account"]),
-    seen_at=moments,
     open=st.booleans(),
     sign=st.sampled_from([-1, 0, 1]),
     streak=st.integers(0, 1000),
@@ -33,7 +32,7 @@ tracks = st.builds(
     in_motion=st.integers(0, 1000),
     told_in_flight=st.none() | st.lists(names, max_size=3).map(tuple),
 )
-PLAIN = track_document(Track("brk-1", "spot", "BTC", "total", NOON))
+PLAIN = track_document(Track("brk-1", "spot", "BTC", "total"))
 
 
 @given(tracks)
@@ -45,7 +44,7 @@ def test_a_track_is_read_back_as_it_was_written(track: Track) -> None:
     ("field", "value", "problem"),
     [
         ("break_id", None, "track.break_id: must be a string, not null"),
-        ("seen_at", "noon", 'track.seen_at: must be a time such as "2026-11-22T12:00:00Z"'),
+        ("counted_at", "noon", 'track.counted_at: must be a time such as "2026-11-22T12:00:00Z"'),
         ("open", "yes", "track.open: must be true or false, not a string"),
         ("streak", "1", "track.streak: must be a whole number, not a string"),
         ("severity", "BAD", "track.severity: must be one of CRITICAL, MAJOR, MINOR, OK; not 'BAD'"),
@@ -61,7 +60,7 @@ def test_what_is_no_track_is_refused_by_its_place(field: str, value: Any, proble
 
 
 def test_a_line_that_was_never_a_break_has_nothing_to_tell() -> None:
-    assert Track("brk-1", "spot", "BTC", "total", NOON) == Track(
-        "brk-1", "spot", "BTC", "total", NOON, open=False, sign=0, streak=0, counted_at=None, first_seen_at=None,
+    assert Track("brk-1", "spot", "BTC", "total") == Track(
+        "brk-1", "spot", "BTC", "total", open=False, sign=0, streak=0, counted_at=None, first_seen_at=None,
         severity=Severity.OK, confirmed=False, said=None, in_motion=0,
     )  # fmt: skip

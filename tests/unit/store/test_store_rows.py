@@ -95,6 +95,11 @@ def test_absent_means_nobody_wrote_it(rows: Rows) -> None:
         ("absent_or_below", {"f": "a"}, "b", True),
         ("absent_or_below", {"f": "b"}, "b", False),
         ("absent_or_below", {"f": "c"}, "b", False),
+        ("absent_or_at_most", None, "b", True),
+        ("absent_or_at_most", {}, "b", False),
+        ("absent_or_at_most", {"f": "a"}, "b", True),
+        ("absent_or_at_most", {"f": "b"}, "b", True),
+        ("absent_or_at_most", {"f": "c"}, "b", False),
     ],
 )
 def test_a_condition_is_about_the_row_that_is_there_now(
