@@ -80,7 +80,7 @@ def test_more_tracks_than_one_transaction_takes_are_kept_all(rows: Rows) -> None
 def test_a_history_nobody_can_read_is_said_by_its_place(rows: Rows) -> None:
     pk, sk = keys.last_look("cb-main")
     rows.put({"pk": pk, "sk": sk, "looked_at": "noon"})
-    with pytest.raises(Malformed, match="^TRACK#LAST_LOOK: must be a time"):
+    with pytest.raises(Malformed, match=r"^TRACK#LAST_LOOK: must be a time"):
         TrackRows(rows).of_account("cb-main")
 
 
@@ -96,5 +96,5 @@ def test_others_that_write_at_the_same_moment_are_waited_for_and_in_the_end_said
     TrackRows(rows).keep("cb-main", NOON, documents(OPEN))
     assert TrackRows(rows).of_account("cb-main").tracks == {"brk-1": OPEN}
     rows.refuses = 5
-    with pytest.raises(StoreUnavailable, match="^ACCOUNT#cb-main: its history is being written by other runs; try"):
+    with pytest.raises(StoreUnavailable, match=r"^ACCOUNT#cb-main: its history is being written by other runs; try"):
         TrackRows(rows).keep("cb-main", later(NOON, 300), documents(OPEN))
