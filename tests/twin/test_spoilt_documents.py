@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from tests.twin.agreement import Document, product, report_of
 from tests.twin.test_properties import CASES, CHECK
 from tests.unit.money_kit import NOON
-from trueup.domain.advance import History, advance
+from trueup.domain.advance import advance
 from trueup.domain.documents import read_account, read_book, read_observation, read_prices, read_snapshot
+from trueup.domain.history import History
 from trueup.domain.policy import default_policy, read_policy
 from trueup.domain.reading import Malformed, parse_json
 from trueup.domain.report import PricesUsed, RunReport, account_report_document, run_report_document

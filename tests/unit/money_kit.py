@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from trueup.domain.advance import Advanced, History
+from trueup.domain.advance import Advanced
 from trueup.domain.compare import compare
+from trueup.domain.history import History
 from trueup.domain.models import Book, Holding, Observation, Pending, PriceSet, Snapshot
 from trueup.domain.policy import Policy, default_policy, read_policy
 from trueup.domain.reasons import Reason

@@ -16,10 +16,11 @@ from typing import Any
 from tests.twin.agreement import paths
 from tests.twin.generate import NOON, made
 from trueup.alerts.message import alerts_of
-from trueup.domain.advance import History, SecondLook, advance, wants_second_look
+from trueup.domain.advance import SecondLook, advance, wants_second_look
 from trueup.domain.compare import compare
 from trueup.domain.correlate import Known, Place, correlate, held_at_breaks
 from trueup.domain.documents import observation_document, read_book, read_observation, read_prices, read_snapshot
+from trueup.domain.history import History
 from trueup.domain.models import Observation, PriceSet
 from trueup.domain.names import under_our_names
 from trueup.domain.policy import Policy, default_policy, read_policy

@@ -8,11 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from .policy import Policy, Timing
+from .amounts import ZERO
+from .breaks import Agreed, Explained, Look, Seen, Sides
+from .history import History, Track
+from .news import news_of
+from .policy import Alerting, Policy, Timing
 from .reasons import Reason, Severity
 from .report import (
     UNVERIFIED,
     AccountReport,
+    Kind,
     Line,
     News,
     Outcome,
@@ -20,36 +25,6 @@ from .report import (
     break_id,
     is_said_though_explained,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Track:
-    """What is known of one line from all looks so far; one that was never a break has `streak` 0."""
-
-    break_id: str
-    wallet: str | None
-    asset: str | None
-    field: str
-    open: bool = False
-    sign: int = 0
-    streak: int = 0
-    """Looks in a row that found it, each long enough after the one before."""
-    counted_at: datetime | None = None
-    """When the streak last grew."""
-    first_seen_at: datetime | None = None
-    severity: Severity = Severity.OK
-    confirmed: bool = False
-    said: Severity | None = None
-    """The worst severity people were told."""
-    in_motion: int = 0
-    """Looks in a row in which the book was moving across it."""
-    told_in_flight: tuple[str, ...] | None = None
-    """References of the items in flight that people were told explain it, sorted; None if they were told of none."""
-
-    @property
-    def is_nothing(self) -> bool:
-        """Tell whether there is nothing to remember of the line."""
-        return not (self.open or self.in_motion or self.told_in_flight is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +38,11 @@ class SecondLook:
 
 @dataclass(frozen=True, slots=True)
 class Advanced:
-    """An account's report with what history says of it, and the tracks that changed."""
+    """An account's report with what history says of it, the tracks that changed, and what the look says of breaks."""
 
     report: AccountReport
     tracks: tuple[Track, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """What is known of an account from all looks so far."""
-
-    looked_at: datetime | None = None
-    """When the newest look was taken, whatever it showed: an older one changes nothing."""
-    tracks: Mapping[str, Track] = field(default_factory=dict)
+    looks: Mapping[str, Look] = field(default_factory=dict)
     """By break id."""
 
 
@@ -104,7 +71,7 @@ def advance(
         policy,
         venue,
         timing,
-        history.tracks,
+        history,
         doubts,
         report,
         report.observed_at,
@@ -123,6 +90,7 @@ def advance(
             recheck=_recheck(second, again),
         ),
         tuple(steps.changed.values()),
+        steps.looks,
     )
 
 
@@ -178,7 +146,7 @@ class _Steps:
     policy: Policy
     venue: str
     timing: Timing
-    tracks: Mapping[str, Track]
+    history: History
     doubts: Mapping[str, Line]
     report: AccountReport
     at: datetime
@@ -186,11 +154,12 @@ class _Steps:
     is_newest: bool
     """Else a newer look was here before: this one says what it saw, and changes nothing."""
     changed: dict[str, Track] = field(default_factory=dict)
+    looks: dict[str, Look] = field(default_factory=dict)
 
     def of(self, line: Line) -> Line:
         """Return a line with its state, and note what its history is now."""
         key = name_of(self.report.account_id, line)
-        track = self.tracks.get(key)
+        track = self.history.tracks.get(key)
         if line.outcome is Outcome.BREAK:
             return self._break(key, track, line)
         if line.outcome is Outcome.IN_MOTION:
@@ -198,7 +167,7 @@ class _Steps:
         if line.outcome is Outcome.EXPLAINED:
             return self._explained(key, track, line)
         if line.outcome in (Outcome.EXACT, Outcome.WITHIN_TOLERANCE):
-            self._close(track)
+            self._close(track, line)
         return line
 
     def close_what_is_gone(self, lines: tuple[Line, ...]) -> None:
@@ -206,9 +175,9 @@ class _Steps:
         if self.report.status == UNVERIFIED:
             return
         there = {name_of(self.report.account_id, line) for line in lines}
-        for key, track in self.tracks.items():
+        for key, track in self.history.tracks.items():
             if key not in there and (track.wallet is None or track.wallet in self.report.compared):
-                self._close(track)
+                self._close(track, None)
 
     def _break(self, key: str, track: Track | None, line: Line) -> Line:
         severity = line.severity or Severity.OK
@@ -229,16 +198,42 @@ class _Steps:
             return _with_state(line, grown)
         stood = key in self.doubts and (not self.looked_again or self._stands(self.doubts[key], line))
         confirmed = grown.confirmed or grown.streak >= self.timing.confirm_in_a_row or stood
-        news = self._news(grown, line, severity) if confirmed else None
-        now = replace(
-            grown,
-            severity=severity,
-            confirmed=confirmed,
-            said=severity if news is not None else grown.said,
-            in_motion=0,
-        )
+        alerting = self._alerting(line)
+        news = news_of(grown, line, self.history.breaks.get(key), alerting, self.at) if confirmed else None
+        now = replace(grown, severity=severity, confirmed=confirmed, in_motion=0)
+        if news is not None:
+            now = replace(now, said=severity, said_at=self.at, said_worth=line.worth)
         self.changed[key] = now
+        self.looks[key] = self._seen(line, alerting, news, confirmed=confirmed)
         return replace(_with_state(line, now), news=news)
+
+    def _seen(self, line: Line, alerting: Alerting, news: News | None, *, confirmed: bool) -> Seen:
+        severity, kind = line.severity or Severity.OK, line.kind or Kind.QUANTITY
+        return Seen(
+            at=self.at,
+            run_id=self._run_id,
+            kind=kind,
+            severity=severity,
+            difference=line.difference,
+            worth=line.worth,
+            sides=self._sides(line),
+            confirmed=confirmed,
+            due_at=self.at + alerting.due_after(severity),
+            told=None if news is None else str(news),
+        )
+
+    def _sides(self, line: Line | None) -> Sides:
+        """Return what a line states; what neither side has any more is nothing on both."""
+        if line is None:
+            return Sides(ZERO, ZERO, None, self.report.policy_version)
+        return Sides(line.venue, line.book_after, line.price, self.report.policy_version)
+
+    @property
+    def _run_id(self) -> str:
+        return self.report.run_id or ""
+
+    def _alerting(self, line: Line) -> Alerting:
+        return self.policy.alerting(self.report.account_id, self.venue, line.asset)
 
     def _counts(self, track: Track) -> bool:
         wait = timedelta(seconds=self.timing.confirm_after_seconds)
@@ -248,17 +243,11 @@ class _Steps:
     def _stands(before: Line, now: Line) -> bool:
         return now.severity is Severity.CRITICAL and before.outcome is Outcome.BREAK and _sign(before) == _sign(now)
 
-    def _news(self, track: Track, line: Line, severity: Severity) -> News | None:
-        if severity < self.policy.alert_from(self.report.account_id, self.venue, line.asset):
-            return None
-        if track.said is None:
-            return News.CONFIRMED
-        return News.RAISED if severity > track.said else None
-
     def _explained(self, key: str, track: Track | None, line: Line) -> Line:
         """Say once for each item in flight that something of great worth is on its way; it changes no streak."""
-        from_worth = self.policy.explained_from_worth(self.report.account_id, self.venue, line.asset)
-        if not is_said_though_explained(line, from_worth):
+        if self.is_newest and track is not None and track.open:
+            self.looks[key] = Explained(self.at, self._run_id, line.references)
+        if not is_said_though_explained(line, self._alerting(line).explained_from_worth):
             return line
         before = track or self._new_track(key, line)
         told = before.told_in_flight
@@ -289,9 +278,14 @@ class _Steps:
             worth=None,
         )
 
-    def _close(self, track: Track | None) -> None:
-        if self.is_newest and track is not None and not track.is_nothing:
-            self.changed[track.break_id] = Track(track.break_id, track.wallet, track.asset, track.field)
+    def _close(self, track: Track | None, line: Line | None) -> None:
+        if not self.is_newest or track is None or track.is_nothing:
+            return
+        self.changed[track.break_id] = Track(track.break_id, track.wallet, track.asset, track.field)
+        if track.open:
+            known = self.history.breaks.get(track.break_id)
+            told = track.said is not None and not (known is not None and known.is_quiet(self.at))
+            self.looks[track.break_id] = Agreed(self.at, self._run_id, self._sides(line), adjusted=False, told=told)
 
 
 def _with_state(line: Line, track: Track) -> Line:

@@ -7,6 +7,7 @@ it, because a report that hides something must be able to say by whose rule.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property
 from itertools import product
@@ -79,6 +80,38 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
+class Alerting:
+    """What is said to people, how soon a break is to be resolved; resolved for one asset of one account."""
+
+    alert_from: Severity
+    """From which severity on a break is said."""
+    explained_from_worth: Decimal
+    """From which worth on (base currency) an explained difference is still said, as information."""
+    worth_grown: Decimal
+    """The share of the worth last said by which it must have grown to be said again."""
+    due_minor_seconds: int
+    due_major_seconds: int
+    due_critical_seconds: int
+    remind_minor_seconds: int
+    remind_major_seconds: int
+    remind_critical_seconds: int
+
+    def due_after(self, severity: Severity) -> timedelta:
+        """Return how long after it is first seen a break is to be resolved."""
+        return _by_severity(severity, self.due_minor_seconds, self.due_major_seconds, self.due_critical_seconds)
+
+    def remind_after(self, severity: Severity) -> timedelta:
+        """Return how long after they were last told people are reminded of a break that nobody acknowledged."""
+        return _by_severity(
+            severity, self.remind_minor_seconds, self.remind_major_seconds, self.remind_critical_seconds
+        )
+
+
+def _by_severity(severity: Severity, minor: int, major: int, critical: int) -> timedelta:
+    return timedelta(seconds={Severity.CRITICAL: critical, Severity.MAJOR: major}.get(severity, minor))
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What an amount of one asset of one account is judged by."""
 
@@ -145,15 +178,9 @@ class Policy:
         """Resolve all times for an account."""
         return Timing(*(self._value("timing", name, account_id, venue, None) for name in FIELDS["timing"]))
 
-    def alert_from(self, account_id: str, venue: str, asset: str | None) -> Severity:
-        """Resolve from which severity on a break is said to people."""
-        value: Severity = self._value("alerts", "alert_from", account_id, venue, asset)
-        return value
-
-    def explained_from_worth(self, account_id: str, venue: str, asset: str | None) -> Decimal:
-        """Resolve from which worth on (base currency) an explained difference is still said, as information."""
-        value: Decimal = self._value("alerts", "explained_from_worth", account_id, venue, asset)
-        return value
+    def alerting(self, account_id: str, venue: str, asset: str | None) -> Alerting:
+        """Resolve what is said of an asset of an account, or of the account as a whole, and how often."""
+        return Alerting(*(self._value("alerts", name, account_id, venue, asset) for name in FIELDS["alerts"]))
 
     def fee_fractions(self, account_id: str, venue: str) -> tuple[Decimal, ...]:
         """Resolve which shares of a change are known fees (rule 10), ascending."""

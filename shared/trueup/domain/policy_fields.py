@@ -106,6 +106,13 @@ FIELDS: Mapping[str, Mapping[str, Field]] = {
     "alerts": {
         "alert_from": Field(_severity, Severity.MAJOR),
         "explained_from_worth": Field(_not_negative, Decimal(10_000)),
+        "worth_grown": Field(_share, Decimal("0.1")),
+        "due_minor_seconds": Field(_seconds, 604_800),
+        "due_major_seconds": Field(_seconds, 86_400),
+        "due_critical_seconds": Field(_seconds, 14_400),
+        "remind_minor_seconds": Field(_seconds, 604_800),
+        "remind_major_seconds": Field(_seconds, 86_400),
+        "remind_critical_seconds": Field(_seconds, 3600),
     },
     "correlate": {
         # Common tiers of spot and perpetual markets, no one venue's list: a desk states what it pays.
@@ -115,7 +122,7 @@ FIELDS: Mapping[str, Mapping[str, Field]] = {
         ),
     },
 }
-"""By section. Those of tolerance, severity and timing are in the order of the dataclasses in `policy`."""
+"""By section. Those of tolerance, severity, timing and alerts are in the order of the dataclasses in `policy`."""
 
 BY_ASSET = frozenset({"tolerance", "severity", "alerts"})
 """The sections in which an asset may have its own values."""

@@ -52,6 +52,13 @@ class News(StrEnum):
 
     CONFIRMED = "confirmed"
     RAISED = "raised"
+    """It is worse than when they were last told."""
+    GROWN = "grown"
+    """It is worth so much more than when they were last told."""
+    REOPENED = "reopened"
+    """It was resolved, is back, and is confirmed again."""
+    REMINDER = "reminder"
+    """It stands, and nobody acknowledged it, or it is overdue."""
     EXPLAINED = "explained"
     """No break: what is in flight explains it, and it is worth so much that people hear of it all the same."""
 

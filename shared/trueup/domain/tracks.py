@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from .advance import Track
+from .amounts import MAX_PRODUCT_DIGITS, plain
+from .history import Track
 from .reading import Record, format_time, read_text
 from .reasons import SEVERITIES
 
@@ -22,6 +23,8 @@ def track_document(track: Track) -> dict[str, Any]:
         "severity": track.severity.name,
         "confirmed": track.confirmed,
         "said": None if track.said is None else track.said.name,
+        "said_at": None if track.said_at is None else format_time(track.said_at),
+        "said_worth": None if track.said_worth is None else plain(track.said_worth),
         "in_motion": track.in_motion,
         "told_in_flight": None if track.told_in_flight is None else list(track.told_in_flight),
     }
@@ -43,6 +46,8 @@ def read_track(document: object, place: str = "track") -> Track:
         severity=SEVERITIES[record.choice("severity", SEVERITIES)],
         confirmed=record.boolean("confirmed"),
         said=SEVERITIES[record.choice("said", SEVERITIES)] if record.has("said") else None,
+        said_at=record.optional_time("said_at"),
+        said_worth=record.optional_amount("said_worth", MAX_PRODUCT_DIGITS),
         in_motion=record.whole("in_motion"),
         told_in_flight=(
             tuple(read_text(item, at) for at, item in record.items("told_in_flight"))

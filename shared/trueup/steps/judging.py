@@ -7,10 +7,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from trueup.domain.advance import Advanced, History, SecondLook, advance, wants_second_look
+from trueup.domain.advance import Advanced, SecondLook, advance, wants_second_look
 from trueup.domain.compare import compare, unverified
 from trueup.domain.correlate import Known, Place, correlate, held_at_breaks
 from trueup.domain.documents import read_observation
+from trueup.domain.history import History
 from trueup.domain.models import Observation, PriceSet
 from trueup.domain.names import under_our_names
 from trueup.domain.policy import Policy

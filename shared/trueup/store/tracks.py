@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from trueup.domain.advance import History, Track
+from trueup.domain.history import History, Track
 from trueup.domain.reading import format_time, read_time
 from trueup.domain.tracks import read_track
 from trueup.errors import StoreUnavailable

@@ -11,8 +11,9 @@ import pytest
 from tests.unit.money_kit import NOON, after, book, holding, item, judge, later, policy, prices, snapshot
 from trueup.alerts.message import MAX_LINES, Alert, alerts_of, money
 from trueup.alerts.publish import SnsPublisher, message
-from trueup.domain.advance import History, SecondLook, advance
+from trueup.domain.advance import SecondLook, advance
 from trueup.domain.compare import unverified
+from trueup.domain.history import History
 from trueup.domain.policy import Policy, default_policy
 from trueup.domain.reasons import Reason, Severity
 from trueup.domain.report import AccountReport, PricesUsed, RunReport, line_document

@@ -11,10 +11,11 @@ import pytest
 from cli.strict_yaml import parse_yaml
 from trueup.alerts.message import alerts_of
 from trueup.config import ROOM
-from trueup.domain.advance import History, SecondLook, advance
+from trueup.domain.advance import SecondLook, advance
 from trueup.domain.compare import compare
 from trueup.domain.csv_book import read_csv_book
 from trueup.domain.documents import read_account, read_book, read_prices, read_snapshot
+from trueup.domain.history import History
 from trueup.domain.models import Observation
 from trueup.domain.policy import default_policy, policy_document, read_policy, read_policy_document
 from trueup.domain.policy_explained import stated

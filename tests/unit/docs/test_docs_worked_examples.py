@@ -11,10 +11,11 @@ import pytest
 from cli.strict_yaml import parse_yaml
 from tests.unit.docs.test_docs_formats import ROOT
 from tests.unit.money_kit import NOON, after, book, holding, judge, line_of, policy, prices, snapshot
-from trueup.domain.advance import History, SecondLook, advance
+from trueup.domain.advance import SecondLook, advance
 from trueup.domain.amounts import plain
 from trueup.domain.compare import unverified
 from trueup.domain.correlate import Known, correlate, held_at_breaks
+from trueup.domain.history import History
 from trueup.domain.models import Holding, Observation, Pending, PriceSet
 from trueup.domain.names import under_our_names
 from trueup.domain.policy import default_policy, read_policy

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.unit.money_kit import NOON, Held, after, book, holding, item, judge, later, line_of, policy, prices, snapshot
-from trueup.domain.advance import History, SecondLook, Track, advance, wants_second_look
+from trueup.domain.advance import SecondLook, advance, wants_second_look
+from trueup.domain.history import History, Track
 from trueup.domain.policy import Policy, default_policy
 from trueup.domain.reasons import Reason, Severity
 from trueup.domain.report import AccountReport, Line, News, Outcome, State

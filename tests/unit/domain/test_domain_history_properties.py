@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.money_kit import NOON, after, book, item, judge, later, policy, prices, snapshot
-from trueup.domain.advance import History, advance
+from trueup.domain.advance import advance
+from trueup.domain.history import History
 from trueup.domain.policy import Policy
 from trueup.domain.reasons import Reason, Severity
 from trueup.domain.report import AccountReport, Line, News, Outcome, State

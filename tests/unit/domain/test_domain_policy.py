@@ -1,18 +1,20 @@
 """Policies: read strictly, resolved most specific first, and never with two severities for one break."""
 
 from dataclasses import fields
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from tests.unit.money_kit import policy
-from trueup.domain.policy import Bands, Policy, Timing, Tolerance, default_policy, read_policy
+from trueup.domain.policy import Alerting, Bands, Policy, Timing, Tolerance, default_policy, read_policy
 from trueup.domain.policy_fields import FIELDS
 from trueup.domain.reading import Malformed
 from trueup.domain.reasons import Severity
 
 ACCOUNT, VENUE, ASSET = "cb-main", "coinbase", "BTC"
+DAY = timedelta(days=1)
 
 
 def refusal(document: Any) -> str:
@@ -37,12 +39,16 @@ def test_the_built_in_numbers_are_the_designs() -> None:
     assert (timing.clock_skew_seconds, timing.prices_max_age_seconds) == (30, 3600)
     assert (timing.confirm_after_seconds, timing.confirm_in_a_row, timing.recheck_wait_seconds) == (30, 2, 10)
     assert (timing.in_motion_in_a_row, timing.pending_max_age_seconds) == (3, 24 * 60 * 60)
-    assert plain.alert_from(ACCOUNT, VENUE, ASSET) is Severity.MAJOR
-    assert plain.explained_from_worth(ACCOUNT, VENUE, ASSET) == 10_000
+    alerting = plain.alerting(ACCOUNT, VENUE, ASSET)
+    assert (alerting.alert_from, alerting.explained_from_worth) == (Severity.MAJOR, 10_000)
+    assert alerting.worth_grown == Decimal("0.1")
+    worse = (Severity.MINOR, Severity.MAJOR, Severity.CRITICAL)
+    assert [alerting.due_after(severity) for severity in worse] == [DAY * 7, DAY, DAY / 6]
+    assert [alerting.remind_after(severity) for severity in worse] == [DAY * 7, DAY, DAY / 24]
 
 
 def test_every_field_is_named_as_what_it_becomes_and_in_that_order() -> None:
-    for section, kind in (("tolerance", Tolerance), ("severity", Bands), ("timing", Timing)):
+    for section, kind in (("tolerance", Tolerance), ("severity", Bands), ("timing", Timing), ("alerts", Alerting)):
         assert list(FIELDS[section]) == [field.name for field in fields(kind)]
 
 
@@ -116,16 +122,16 @@ def test_alerts_resolve_by_scope_too() -> None:
             "accounts": {ACCOUNT: {"alert_from": "MAJOR"}},
         }
     )
-    assert found.alert_from("cb-other", VENUE, "BTC") is Severity.CRITICAL
-    assert found.alert_from("cb-other", VENUE, "DOGE") is Severity.MINOR
-    assert found.alert_from("cb-other", VENUE, None) is Severity.CRITICAL
-    assert found.alert_from(ACCOUNT, VENUE, "DOGE") is Severity.MAJOR
+    assert found.alerting("cb-other", VENUE, "BTC").alert_from is Severity.CRITICAL
+    assert found.alerting("cb-other", VENUE, "DOGE").alert_from is Severity.MINOR
+    assert found.alerting("cb-other", VENUE, None).alert_from is Severity.CRITICAL
+    assert found.alerting(ACCOUNT, VENUE, "DOGE").alert_from is Severity.MAJOR
 
 
 def test_from_which_worth_on_an_explained_difference_is_said_resolves_by_scope_too() -> None:
     found = policy(alerts={"default": {"explained_from_worth": "7"}, "assets": {"DOGE": {"explained_from_worth": 0}}})
-    assert found.explained_from_worth(ACCOUNT, VENUE, "BTC") == 7
-    assert found.explained_from_worth(ACCOUNT, VENUE, "DOGE") == 0
+    assert found.alerting(ACCOUNT, VENUE, "BTC").explained_from_worth == 7
+    assert found.alerting(ACCOUNT, VENUE, "DOGE").explained_from_worth == 0
 
 
 def test_fees_are_a_list_of_shares_of_its_own_for_each_venue_and_account() -> None:

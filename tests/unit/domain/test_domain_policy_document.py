@@ -27,6 +27,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "unpriced_critical": (True, False),
     "alert_from": ("MINOR", "MAJOR", "CRITICAL"),
     "explained_from_worth": ("0", "10000"),
+    "worth_grown": ("0", "1"),
     "fee_fractions": ([], ["0.001", "0.0001"]),
 }
 WHOLE = (1, 30, "99")
@@ -119,7 +120,17 @@ def test_the_document_is_the_file_as_it_was_meant_and_what_is_built_in() -> None
         "value_floor": "1",
         "value_cap": "1000",
     }
-    assert document["built_in"]["alerts"] == {"alert_from": "MAJOR", "explained_from_worth": "10000"}
+    assert document["built_in"]["alerts"] == {
+        "alert_from": "MAJOR",
+        "explained_from_worth": "10000",
+        "worth_grown": "0.1",
+        "due_minor_seconds": 604_800,
+        "due_major_seconds": 86_400,
+        "due_critical_seconds": 14_400,
+        "remind_minor_seconds": 604_800,
+        "remind_major_seconds": 86_400,
+        "remind_critical_seconds": 3600,
+    }
 
 
 def test_what_a_document_states_may_be_put_again_as_a_file() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.money_kit import NOON
-from trueup.domain.advance import Track
+from trueup.domain.history import Track
 from trueup.domain.reading import Malformed
 from trueup.domain.reasons import Severity
 from trueup.domain.tracks import read_track, track_document

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.unit.money_kit import NOON, later
-from trueup.domain.advance import History, Track
+from trueup.domain.history import History, Track
 from trueup.domain.reading import Malformed
 from trueup.domain.tracks import track_document
 from trueup.errors import StoreUnavailable

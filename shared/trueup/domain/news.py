@@ -1,0 +1,49 @@
+"""Whether people are told of a confirmed break in this run, and why: once, and again when it matters."""
+
+from datetime import datetime
+from decimal import localcontext
+
+from .amounts import EXACT
+from .breaks import Break, Status
+from .history import Track
+from .policy import Alerting
+from .reasons import Severity
+from .report import Line, News
+
+
+def news_of(track: Track, line: Line, known: Break | None, alerting: Alerting, now: datetime) -> News | None:
+    """Return why people are told of a confirmed break, or None.
+
+    `track` says what they were told before, `known` what became of the break and what people want of it.
+    """
+    severity = line.severity or Severity.OK
+    if severity < alerting.alert_from or (known is not None and _is_quiet(known, severity, now)):
+        return None
+    if track.said is None:
+        came_back = known is not None and known.phase in (Status.RESOLVED, Status.REOPENED)
+        return News.REOPENED if came_back else News.CONFIRMED
+    if severity > track.said:
+        return News.RAISED
+    if _has_grown(track, line, alerting):
+        return News.GROWN
+    return News.REMINDER if _is_to_be_reminded(track, severity, known, alerting, now) else None
+
+
+def _is_quiet(known: Break, severity: Severity, now: datetime) -> bool:
+    return known.suppression is not None and known.is_quiet(now) and severity <= known.suppression.severity
+
+
+def _has_grown(track: Track, line: Line, alerting: Alerting) -> bool:
+    before, worth = track.said_worth, line.worth
+    if before is None or worth is None or worth <= before:
+        return False
+    with localcontext(EXACT):
+        return worth - before >= alerting.worth_grown * before
+
+
+def _is_to_be_reminded(
+    track: Track, severity: Severity, known: Break | None, alerting: Alerting, now: datetime
+) -> bool:
+    if known is not None and known.acknowledged is not None and not known.is_overdue(now):
+        return False
+    return track.said_at is not None and now - track.said_at >= alerting.remind_after(severity)
