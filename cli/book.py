@@ -137,16 +137,17 @@ def adopt(
     evidence = _evidence(cloud, name, run_id)
     book = _book_from(evidence.observation)
     caller = cloud.client("sts").get_caller_identity()["Arn"]
-    at = format_time(utc_now())
+    now = utc_now()
     record = {
         "account_id": name,
-        "adopted_at": at,
+        "adopted_at": format_time(now),
         "by": caller,
         "run_id": evidence.run_id,
         "evidence_sha256": evidence.sha256,
         "replaced_version": current,
     }
-    row = {"pk": keys.book_head(name)[0], "sk": f"ADOPTED#{at}", **record}
+    pk, sk = keys.adoption(name, now)
+    row = {"pk": pk, "sk": sk, **record}
     written = cloud.book.write(book, current, record=row)
     left_out = {wallet: str(reason) for wallet, reason in evidence.observation.snapshot.wallets.items() if reason}
     if as_json:

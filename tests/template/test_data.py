@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from cfn import FUNCTION, LOG_GROUP, PSEUDO, STATE_MACHINE, Deployed, of_type
 
+from trueup.store.rows import OPEN_BREAKS
+
 KEEPS_DATA = ["TrueupTable", "EvidenceBucket", "EvidenceBucketPolicy", "TrueupKey"]
 ACCOUNT, REGION = PSEUDO["AWS::AccountId"], PSEUDO["AWS::Region"]
 
@@ -36,7 +38,14 @@ def test_the_table_has_the_keys_the_code_spells_and_lets_old_rows_go(resources: 
         {"AttributeName": "pk", "KeyType": "HASH"},
         {"AttributeName": "sk", "KeyType": "RANGE"},
     ]
-    assert {it["AttributeName"]: it["AttributeType"] for it in table["AttributeDefinitions"]} == {"pk": "S", "sk": "S"}
+    keys = {"pk": "S", "sk": "S", OPEN_BREAKS.pk: "S", OPEN_BREAKS.sk: "S"}
+    assert {it["AttributeName"]: it["AttributeType"] for it in table["AttributeDefinitions"]} == keys
+    (index,) = table["GlobalSecondaryIndexes"]
+    assert (index["IndexName"], index["Projection"]) == (OPEN_BREAKS.name, {"ProjectionType": "ALL"})
+    assert index["KeySchema"] == [
+        {"AttributeName": OPEN_BREAKS.pk, "KeyType": "HASH"},
+        {"AttributeName": OPEN_BREAKS.sk, "KeyType": "RANGE"},
+    ]
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
     assert table["BillingMode"] == "PAY_PER_REQUEST"
 

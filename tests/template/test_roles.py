@@ -50,7 +50,7 @@ MAY = {
         *(
             (f"dynamodb:{action}", where)
             for action in ("GetItem", "Query", "PutItem")
-            for where in ("RUNS#*", "RUN#*", "ACCOUNT#*", "PRICES")
+            for where in ("RUNS#*", "RUN#*", "ACCOUNT#*", "BREAK#*", "PRICES")
         ),
         ("s3:ListBucket", "runs/*"),
         ("s3:GetObject", "runs/*"),

@@ -118,6 +118,7 @@ def _deploy_stores(desk: Desk) -> None:
         TableName=TABLE,
         BillingMode="PAY_PER_REQUEST",
         KeySchema=table["KeySchema"],
+        GlobalSecondaryIndexes=table["GlobalSecondaryIndexes"],
         AttributeDefinitions=table["AttributeDefinitions"],
     )
     for bucket in (BUCKET, BOOK_BUCKET):

@@ -19,10 +19,10 @@ from trueup.steps.judging import Judging
 from trueup.store import keys
 from trueup.store.audit import Audit, Entry, seal
 from trueup.store.dynamodb import DynamoRows
+from trueup.store.histories import Histories, Looked
 from trueup.store.objects import Objects, S3Objects
 from trueup.store.prices import PriceSets
 from trueup.store.runs import Manifest, Runs
-from trueup.store.tracks import TrackRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class CompareStep:
     objects: Objects
     runs: Runs
     audit: Audit
-    tracks: TrackRows
+    histories: Histories
     publisher: Publisher
     fetch_functions: Mapping[str, str]
     """The function of each venue that is deployed."""
@@ -104,9 +104,7 @@ class CompareStep:
         # People first: a crash after this may say something twice, but nothing is kept as said that was not.
         alerts = alerts_of(report, document.get("audit", {}))
         for_each(self.publisher.publish, alerts)
-        changed = document.get("tracks", {})
-        looks = [(one.account_id, one.observed_at) for one in report.accounts if one.observed_at is not None]
-        for_each(lambda look: self.tracks.keep(*look, changed.get(look[0], [])), looks)
+        for_each(self.histories.keep, looks_of(report, document))
         parts = list(zip(report.accounts, document["accounts"], strict=True))
         sha256 = digest(document)
         hashes = for_each(lambda part: self._append(report, part[0], digest(part[1]), sha256, key), parts)
@@ -154,18 +152,34 @@ class CompareStep:
         )
 
 
+def looks_of(report: RunReport, document: Any) -> list[Looked]:
+    """Return what each look of a frozen report changed; accounts that nobody looked at changed nothing."""
+    tracks, breaks = document.get("tracks", {}), document.get("breaks", {})
+    return [
+        Looked(
+            account_id=one.account_id,
+            venue=report.venues[one.account_id],
+            at=one.observed_at,
+            tracks=tracks.get(one.account_id, []),
+            breaks=breaks.get(one.account_id, {}),
+        )
+        for one in report.accounts
+        if one.observed_at is not None
+    ]
+
+
 def compare_step(settings: CompareSettings) -> CompareStep:
     """Put the step together as the function runs it."""
     stores = settings.stores
     rows, objects = DynamoRows(stores.table_name), S3Objects(stores.bucket_name)
-    runs, tracks = Runs(rows, objects, stores.retention_days), TrackRows(rows)
+    runs, histories = Runs(rows, objects, stores.retention_days), Histories(rows, stores.retention_days)
     audit = Audit(rows, stores.retention_days)
     return CompareStep(
         judging=lambda policy: Judging(
             objects=objects,
             runs=runs,
             prices=PriceSets(rows, objects),
-            tracks=tracks,
+            histories=histories,
             audit=audit,
             policy=policy,
             base=settings.base_currency,
@@ -174,7 +188,7 @@ def compare_step(settings: CompareSettings) -> CompareStep:
         objects=objects,
         runs=runs,
         audit=audit,
-        tracks=tracks,
+        histories=histories,
         publisher=SnsPublisher(settings.topic_arn),
         fetch_functions=settings.fetch_functions,
         max_concurrency=settings.max_concurrency,

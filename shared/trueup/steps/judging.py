@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from trueup.domain.advance import Advanced, SecondLook, advance, wants_second_look
+from trueup.domain.break_documents import event_document
+from trueup.domain.breaks import Agreed
 from trueup.domain.compare import compare, unverified
 from trueup.domain.correlate import Known, Place, correlate, held_at_breaks
 from trueup.domain.documents import read_observation
@@ -23,10 +25,10 @@ from trueup.domain.tracks import track_document
 from trueup.parallel import for_each
 from trueup.store import keys
 from trueup.store.audit import Audit
+from trueup.store.histories import Histories
 from trueup.store.objects import Objects
 from trueup.store.prices import PriceSets
 from trueup.store.runs import PRICES_FAILURE, UNREADABLE, Manifest, Runs
-from trueup.store.tracks import TrackRows
 from trueup.venues.aliases import assets_version, forms, names
 from trueup.venues.registry import VENUES
 
@@ -63,7 +65,7 @@ class Judging:
     objects: Objects
     runs: Runs
     prices: PriceSets
-    tracks: TrackRows
+    histories: Histories
     audit: Audit
     policy: Policy
     base: str
@@ -84,7 +86,8 @@ class Judging:
             report = self._compared(found, manifest, prices)
             held = held_at_breaks(found, report)
             try:
-                return Seen(report, self.tracks.of_account(account_id), None, held)
+                history = self.histories.of_account(account_id, with_breaks=bool(report.breaks))
+                return Seen(report, history, None, held)
             except Malformed as error:
                 # Without its history an account may be told again what it was told before; never the reverse.
                 return Seen(report, History(), _malformed(account_id, "its history", error), held)
@@ -143,14 +146,28 @@ class Judging:
             failures=tuple(failure for failure in told if failure is not None),
         )
         tracks = {one.report.account_id: [track_document(track) for track in one.tracks] for one in advanced}
+        breaks = {one.report.account_id: self._looks_at_breaks(one, look) for one in advanced}
         told_of = [account.account_id for account in report.accounts if account.news]
         return run_report_document(report) | {
             "assets_version": assets_version(),
             "tracks": {name: found for name, found in tracks.items() if found},
+            "breaks": {name: found for name, found in breaks.items() if found},
             "manifest_sha256": manifest.sha256,
             "looks": {name: _looks(look.accounts[name], seconds[name]) for name in sorted(looked_again)},
             "audit": dict(zip(told_of, for_each(self.audit.position, told_of), strict=True)),
         }
+
+    def _looks_at_breaks(self, advanced: Advanced, look: FirstLook) -> dict[str, Any]:
+        """Write what a look says of breaks; of one that is over, whether its book was adopted meanwhile."""
+        account_id = advanced.report.account_id
+        known = look.accounts[account_id].history.breaks
+        found = {}
+        for break_id, said in advanced.looks.items():
+            if isinstance(said, Agreed) and break_id in known:
+                adopted = self.histories.adopted(account_id, known[break_id].last_seen_at, said.at)
+                said = replace(said, adjusted=adopted)
+            found[break_id] = event_document(said)
+        return found
 
     def _with_causes(self, reports: Sequence[AccountReport], look: FirstLook) -> tuple[AccountReport, ...]:
         broken = [report.account_id for report in reports if report.breaks]

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from trueup.aws import client, code_of, raising_store_unavailable
 from trueup.errors import StoreUnavailable
-from trueup.store.rows import Condition, Row
+from trueup.store.rows import Condition, Index, Row
 
 _write = TypeSerializer().serialize
 _read = TypeDeserializer().deserialize
@@ -76,22 +76,30 @@ class DynamoRows:
         between: tuple[str, str] | None = None,
         newest_first: bool = False,
         limit: int | None = None,
+        index: Index | None = None,
     ) -> list[dict[str, Any]]:
         """Read rows of one partition in order."""
-        expression, values = "pk = :pk", {":pk": {"S": pk}}
+        # Of an index, the names of the fields may be words that DynamoDB keeps for itself.
+        names = {"#pk": "pk", "#sk": "sk"} if index is None else {"#pk": index.pk, "#sk": index.sk}
+        expression, values = "#pk = :pk", {":pk": {"S": pk}}
         if between:
-            expression += " AND sk BETWEEN :from AND :to"
+            expression += " AND #sk BETWEEN :from AND :to"
             values |= {":from": {"S": between[0]}, ":to": {"S": between[1]}}
         elif prefix:
-            expression += " AND begins_with(sk, :prefix)"
+            expression += " AND begins_with(#sk, :prefix)"
             values[":prefix"] = {"S": prefix}
+        else:
+            del names["#sk"]
         request: dict[str, Any] = {
             "TableName": self._table,
             "KeyConditionExpression": expression,
+            "ExpressionAttributeNames": names,
             "ExpressionAttributeValues": values,
             "ScanIndexForward": not newest_first,
-            "ConsistentRead": True,
+            "ConsistentRead": index is None,
         }
+        if index is not None:
+            request["IndexName"] = index.name
         if limit is not None:
             request["Limit"] = limit
         rows: list[dict[str, Any]] = []

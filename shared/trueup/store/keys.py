@@ -19,6 +19,10 @@ FAILURE = "FAILURE#"
 RECHECK = "RECHECK#"
 TRACK = "TRACK#"
 LAST_LOOK = f"{TRACK}LAST_LOOK"
+BREAK = "BREAK#"
+EVENT = "EVENT#"
+ADOPTED = "ADOPTED#"
+OPEN = "OPEN"
 RUN = "RUN#"
 
 
@@ -90,6 +94,26 @@ def last_look(account_id: str) -> tuple[str, str]:
 def track(account_id: str, break_id: str) -> tuple[str, str]:
     """Return the row of what is known of one line of an account from all looks so far."""
     return audit(account_id), f"{TRACK}{break_id}"
+
+
+def current_break(account_id: str, break_id: str) -> tuple[str, str]:
+    """Return the row of a break as it is now."""
+    return audit(account_id), f"{BREAK}{break_id}"
+
+
+def story(break_id: str) -> str:
+    """Return the partition of everything that happened to a break."""
+    return f"{BREAK}{break_id}"
+
+
+def event(break_id: str, number: int) -> tuple[str, str]:
+    """Return the row of one thing that happened to a break: in order of their numbers, from 1."""
+    return story(break_id), f"{EVENT}{number:08}"
+
+
+def adoption(account_id: str, at: datetime) -> tuple[str, str]:
+    """Return the row that says who adopted what the venue holds as the book, and when."""
+    return audit(account_id), f"{ADOPTED}{format_time(at)}"
 
 
 def manifest_object(run_id: str) -> str:

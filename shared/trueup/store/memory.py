@@ -7,7 +7,7 @@ from typing import Any
 
 from trueup.domain.reading import canonical_json, parse_json
 from trueup.store.objects import not_null
-from trueup.store.rows import Condition, Row
+from trueup.store.rows import Condition, Index, Row
 
 
 class MemoryRows:
@@ -46,14 +46,19 @@ class MemoryRows:
         between: tuple[str, str] | None = None,
         newest_first: bool = False,
         limit: int | None = None,
+        index: Index | None = None,
     ) -> list[dict[str, Any]]:
         """Read rows of one partition in order."""
+        partition, order = ("pk", "sk") if index is None else (index.pk, index.sk)
 
-        def wanted(sk: str) -> bool:
+        def wanted(row: Row) -> bool:
+            if row.get(partition) != pk or order not in row:
+                return False
+            sk: str = row[order]
             return between[0] <= sk <= between[1] if between else sk.startswith(prefix)
 
-        keys = sorted((key for key in list(self._rows) if key[0] == pk and wanted(key[1])), reverse=newest_first)
-        return [copy.deepcopy(self._rows[key]) for key in keys[:limit]]
+        rows = sorted(filter(wanted, list(self._rows.values())), key=lambda row: row[order], reverse=newest_first)
+        return copy.deepcopy(rows[:limit])
 
     def _holds(self, row: Row, condition: Condition | None) -> bool:
         if condition is None:

@@ -20,6 +20,19 @@ class Condition:
 ABSENT = Condition("absent")
 
 
+@dataclass(frozen=True, slots=True)
+class Index:
+    """Another order of the rows that have both of these fields; a moment behind the table."""
+
+    name: str
+    pk: str
+    sk: str
+
+
+OPEN_BREAKS = Index("OpenBreaks", "open_breaks", "rank")
+"""The breaks that are not resolved, the worst first and of these the oldest."""
+
+
 class Rows(Protocol):
     """A table. Every method raises StoreUnavailable for a passing fault."""
 
@@ -47,8 +60,9 @@ class Rows(Protocol):
         between: tuple[str, str] | None = None,
         newest_first: bool = False,
         limit: int | None = None,
+        index: Index | None = None,
     ) -> list[dict[str, Any]]:
-        """Read rows of one partition in the order of their sort keys, strongly consistent.
+        """Read rows of one partition in the order of their sort keys, strongly consistent unless of an `index`.
 
         `between` has both ends included and takes the place of `prefix`. Without a `limit` every page is read.
         """

@@ -70,7 +70,7 @@ class TableShelf(Shelf):
         self.account = Account("cb-main", "coinbase", secret="coinbase/cb-main")
         self.table, self.bucket = (f"{name}-{next(NUMBERS)}" for name in ("table", "evidence"))
         properties = load()["Resources"]["TrueupTable"]["Properties"]
-        wanted = ("AttributeDefinitions", "KeySchema", "BillingMode")
+        wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
         client("dynamodb").create_table(TableName=self.table, **{name: properties[name] for name in wanted})
         client("s3").create_bucket(Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
 

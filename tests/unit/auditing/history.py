@@ -18,12 +18,12 @@ from trueup.steps.compare import CompareRequest, CompareStep
 from trueup.steps.judging import Judging
 from trueup.store import keys
 from trueup.store.audit import Audit
+from trueup.store.histories import Histories
 from trueup.store.memory import MemoryObjects, MemoryRows
 from trueup.store.objects import Objects
 from trueup.store.prices import PriceSets
 from trueup.store.rows import Rows
 from trueup.store.runs import Manifest, Runs
-from trueup.store.tracks import TrackRows
 
 RETENTION = 400
 CONNECTED = {"fetch_functions": {"coinbase": "arn:coinbase", "dydx": "arn:dydx"}, "max_concurrency": 8}
@@ -53,14 +53,21 @@ class Desk:
         self.sent.append(alert)
 
     def step(self, moment: datetime) -> CompareStep:
-        runs, tracks, audit = self.runs, TrackRows(self.rows), Audit(self.rows, self.retention_days)
+        runs, audit = self.runs, Audit(self.rows, self.retention_days)
+        histories = Histories(self.rows, self.retention_days)
         sets = PriceSets(self.rows, self.objects)
 
         def judging(policy: Policy) -> Judging:
-            return Judging(self.objects, runs, sets, tracks, audit, policy, "USD", clock=lambda: moment)
+            return Judging(self.objects, runs, sets, histories, audit, policy, "USD", clock=lambda: moment)
 
         return CompareStep(
-            judging=judging, objects=self.objects, runs=runs, audit=audit, tracks=tracks, publisher=self, **CONNECTED
+            judging=judging,
+            objects=self.objects,
+            runs=runs,
+            audit=audit,
+            histories=histories,
+            publisher=self,
+            **CONNECTED,
         )
 
     def plan(self, started: datetime, accounts: Sequence[str], *, priced: bool = True) -> str:

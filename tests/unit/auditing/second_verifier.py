@@ -88,7 +88,7 @@ class _Store:
                 yield f"{pk}: number {row['seq']} twice"
             entries[row["seq"]] = row
             self.entries[row["run_id"], account] = row
-        if not here.keys() - {sk for sk in here if sk.startswith("TRACK#")}:
+        if not here.keys() - {sk for sk in here if sk.startswith(("TRACK#", "BREAK#"))}:
             return
         if head is None or not marks or marks[0]["seq"] != 1:
             yield f"{pk}: no head, or no beginning"

@@ -34,7 +34,7 @@ def is_vouched_for(item: Item) -> bool:
     if isinstance(item, str):
         return "20261123T001500Z" not in item  # of a run that died before it could judge
     pk, sk = item
-    return pk.startswith("RUNS#") or (pk.startswith("ACCOUNT#") and not sk.startswith(keys.TRACK))
+    return pk.startswith("RUNS#") or (pk.startswith("ACCOUNT#") and not sk.startswith((keys.TRACK, keys.BREAK)))
 
 
 ITEMS: list[Item] = [item for item in (*sorted(history().table), *sorted(history().bucket)) if is_vouched_for(item)]

@@ -24,8 +24,8 @@ from trueup.domain.report import Failure, PricesUsed, RunReport, run_report_docu
 from trueup.steps.compare import CompareRequest, CompareStep
 from trueup.store import keys
 from trueup.store.audit import Audit
+from trueup.store.histories import Histories
 from trueup.store.runs import Manifest, Runs
-from trueup.store.tracks import TrackRows
 
 TEMPLATE = Path(__file__).parents[3] / "template.yaml"
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:reconcile"
@@ -75,6 +75,7 @@ def _resources() -> dict[str, str]:
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=properties["AttributeDefinitions"],
         KeySchema=properties["KeySchema"],
+        GlobalSecondaryIndexes=properties["GlobalSecondaryIndexes"],
     )
     aws.client("s3").create_bucket(Bucket="bucket")
     topic = aws.client("sns").create_topic(Name="alerts")["TopicArn"]
@@ -151,7 +152,7 @@ def _tell_the_rest(cloud: Cloud) -> None:
         objects=cloud.objects,
         runs=Runs(cloud.rows, cloud.objects, 400),
         audit=Audit(cloud.rows, 400),
-        tracks=TrackRows(cloud.rows),
+        histories=Histories(cloud.rows, 400),
         publisher=SnsPublisher(cloud.outputs["TopicArn"]),
         fetch_functions={},
         max_concurrency=1,

@@ -182,7 +182,7 @@ def test_adopting_takes_complete_wallets_only_and_is_on_the_record(a_run, two_ac
     assert adopted["book"]["holdings"] == [{"wallet": "spot", "asset": "BTC", "total": "1.1", "price_asset": "BTC"}]
     assert adopted["book"]["as_of"] == "2026-11-22T12:00:00.123Z"
     assert adopted["left_out"] == {"earn": "permission_denied"}
-    [record] = a_run.rows.query("BOOK#cb-main", prefix="ADOPTED#")
+    [record] = a_run.rows.query("ACCOUNT#cb-main", prefix="ADOPTED#")
     assert record["by"].startswith("arn:aws:sts::")
     assert (record["run_id"], record["version"], record["replaced_version"]) == (RUN_ID, "1", None)
     assert record["evidence_sha256"] == a_run.audit.last("cb-main")["evidence_sha256"]

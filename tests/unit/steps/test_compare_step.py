@@ -20,11 +20,11 @@ from trueup.steps.compare import CompareRequest, CompareStep, read_request
 from trueup.steps.judging import Judging
 from trueup.store import keys
 from trueup.store.audit import Audit, Entry, seal
+from trueup.store.histories import Histories
 from trueup.store.memory import MemoryObjects, MemoryRows
 from trueup.store.prices import PriceSets
 from trueup.store.rows import Condition, Row
 from trueup.store.runs import Manifest, Runs
-from trueup.store.tracks import TrackRows
 from trueup.venues.aliases import assets_version
 from trueup.venues.registry import VENUES
 
@@ -111,13 +111,13 @@ class Desk:
         """Compare by the run's own policy; `by` another one is what must never happen."""
         self.minutes += 1
         minutes, objects = self.minutes, objects or self.objects
-        runs, tracks = Runs(self.rows, objects, retention_days=400), TrackRows(self.rows)
+        runs, histories = Runs(self.rows, objects, retention_days=400), Histories(self.rows, 400)
         return CompareStep(
             judging=lambda frozen: Judging(
                 objects=objects,
                 runs=runs,
                 prices=PriceSets(self.rows, objects),
-                tracks=tracks,
+                histories=histories,
                 audit=Audit(self.rows, 400),
                 policy=by or frozen,
                 base="USD",
@@ -127,7 +127,7 @@ class Desk:
             objects=objects,
             runs=runs,
             audit=Audit(self.rows, 400),
-            tracks=tracks,
+            histories=histories,
             publisher=self.mailbox,
             fetch_functions={"coinbase": "arn:coinbase", "dydx": "arn:dydx"},
             max_concurrency=8,

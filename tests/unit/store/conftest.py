@@ -41,7 +41,7 @@ def table_properties() -> dict[str, Any]:
 
 @pytest.fixture
 def dynamo_rows(cloud: None, table_properties: dict[str, Any]) -> DynamoRows:
-    wanted = ("AttributeDefinitions", "KeySchema", "BillingMode")
+    wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
     name = f"trueup-{next(NUMBERS)}"
     aws.client("dynamodb").create_table(TableName=name, **{field: table_properties[field] for field in wanted})
     return DynamoRows(name)

@@ -1,0 +1,105 @@
+"""Breaks and their stories.
+
+Everything that happens to a break is an event, a row of its own that stays as it is. The row of the break as it is now
+follows from them, and is written with each.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from trueup.domain.break_documents import break_document, event_document, read_break, read_event
+from trueup.domain.breaks import Break, Deed, Event, Impossible, Status, fold
+from trueup.domain.reading import format_time
+from trueup.domain.reasons import Severity
+from trueup.errors import StoreUnavailable
+from trueup.store import keys
+from trueup.store.rows import ABSENT, OPEN_BREAKS, Condition, Row, Rows
+
+OUTLIVES = timedelta(days=30)
+"""How long the row of a resolved break outlives its events: back again, it goes on counting where it was."""
+_NOT_OF_THE_BREAK = {"pk", "sk", "expires_at", OPEN_BREAKS.pk, OPEN_BREAKS.sk}
+_NOT_OF_THE_EVENT = {"pk", "sk", "expires_at", "account_id"}
+_ATTEMPTS = 10
+
+Put = tuple[Row, Condition | None]
+
+
+class Breaks:
+    """Breaks in the table: as they are now with their account, their events in a partition of each break."""
+
+    def __init__(self, rows: Rows, retention_days: int) -> None:
+        self._rows = rows
+        self._retention = timedelta(days=retention_days)
+
+    def of_account(self, account_id: str) -> dict[str, Break]:
+        """Return the breaks of an account by id, with those resolved that are still kept. Raises Malformed."""
+        rows = self._rows.query(keys.audit(account_id), prefix=keys.BREAK)
+        return {known.place.break_id: known for known in map(_break, rows)}
+
+    def open(self, severity: Severity | None = None) -> list[Break]:
+        """Return what is not resolved, the worst first and of these the oldest; a moment behind. Raises Malformed."""
+        prefix = "" if severity is None else f"{_rank(severity)}#"
+        return [_break(row) for row in self._rows.query(keys.OPEN, prefix=prefix, index=OPEN_BREAKS)]
+
+    def get(self, break_id: str) -> Break | None:
+        """Return a break as it is now; None when there is none, or its events have all expired. Raises Malformed."""
+        first = self._rows.query(keys.story(break_id), limit=1)
+        if not first:
+            return None
+        row = self._rows.get(*keys.current_break(first[0]["account_id"], break_id))
+        return None if row is None else _break(row)
+
+    def story(self, break_id: str) -> list[Event]:
+        """Return all that happened to a break, in order, as far as it has not expired. Raises Malformed."""
+        return [
+            read_event({name: value for name, value in row.items() if name not in _NOT_OF_THE_EVENT}, row["sk"])
+            for row in self._rows.query(keys.story(break_id), prefix=keys.EVENT)
+        ]
+
+    def do(self, break_id: str, deed: Deed) -> Break:
+        """Do something to a break, on the record, and return it as it is then.
+
+        Whoever comes second is judged by what the first one did. Raises Impossible for what cannot be done to it, also
+        where there is no such break, and StoreUnavailable when others keep writing.
+        """
+        for _ in range(_ATTEMPTS):
+            known = self.get(break_id)
+            if known is None:
+                raise Impossible("there is no such break")
+            after = fold(known, deed)
+            if self._rows.put_all(self.puts(deed, after)):
+                return after
+        raise StoreUnavailable(f"break {break_id} is being written by others; try again")
+
+    def puts(self, event: Event, after: Break) -> list[Put]:
+        """Return what writes down an event, and the break as it is after it: both or neither, and nobody in between."""
+        break_id, account_id = after.place.break_id, after.place.account_id
+        pk, sk = keys.event(break_id, after.events)
+        expires_at = _seconds(event.at + self._retention)
+        happened = {"pk": pk, "sk": sk, "account_id": account_id, **event_document(event), "expires_at": expires_at}
+        pk, sk = keys.current_break(account_id, break_id)
+        now = {"pk": pk, "sk": sk, **break_document(after), **self._kept(after)}
+        return [(happened, ABSENT), (now, ABSENT if after.events == 1 else _unchanged(after.events - 1))]
+
+    def _kept(self, known: Break) -> Row:
+        """Return by what an open break is listed, or until when one that is over is kept."""
+        if known.phase is Status.RESOLVED:
+            return {"expires_at": _seconds(known.looked_at + self._retention + OUTLIVES)}
+        rank = f"{_rank(known.severity)}#{format_time(known.opened_at)}#{known.place.break_id}"
+        return {OPEN_BREAKS.pk: keys.OPEN, OPEN_BREAKS.sk: rank}
+
+
+def _unchanged(events: int) -> Condition:
+    return Condition("equals", "events", events)
+
+
+def _rank(severity: Severity) -> int:
+    return Severity.CRITICAL - severity
+
+
+def _seconds(moment: datetime) -> int:
+    return int(moment.timestamp())
+
+
+def _break(row: dict[str, Any]) -> Break:
+    return read_break({name: value for name, value in row.items() if name not in _NOT_OF_THE_BREAK}, row["sk"])

@@ -1,0 +1,154 @@
+"""Breaks in the table: the current row follows from the events, whoever writes at the same time."""
+
+from functools import reduce
+from typing import Any
+
+import pytest
+
+from tests.unit.domain.test_domain_breaks import ANN, BEN, agreed, at, seen
+from tests.unit.money_kit import NOON
+from trueup.domain.breaks import (
+    Acknowledged,
+    Assigned,
+    Break,
+    Commented,
+    Event,
+    Impossible,
+    Place,
+    Status,
+    Suppressed,
+    begin,
+    fold,
+)
+from trueup.domain.reasons import Severity
+from trueup.errors import StoreUnavailable
+from trueup.store import keys
+from trueup.store.breaks import Breaks
+from trueup.store.memory import MemoryRows
+from trueup.store.rows import Rows
+
+
+def place(break_id: str) -> Place:
+    return Place(break_id, "cb-main", "coinbase", "spot", "ETH", "total")
+
+
+def tell(rows: Rows, break_id: str, *events: Event) -> Break:
+    """Write a story as looks do."""
+    breaks = Breaks(rows, 400)
+    known = breaks.get(break_id)
+    for event in events:
+        known = begin(place(break_id), event) if known is None else fold(known, event)
+        assert rows.put_all(breaks.puts(event, known))
+    assert known is not None
+    return known
+
+
+def test_a_break_is_there_as_it_was_left_and_its_story_in_order(rows: Rows) -> None:
+    known = tell(rows, "brk-1", seen(0), Commented(at(1), ANN, "hm"), seen(5))
+    breaks = Breaks(rows, 400)
+    assert breaks.get("brk-1") == known
+    assert breaks.of_account("cb-main") == {"brk-1": known}
+    assert breaks.story("brk-1") == [seen(0), Commented(at(1), ANN, "hm"), seen(5)]
+    assert breaks.get("brk-2") is None
+    assert breaks.story("brk-2") == []
+
+
+def test_the_row_of_a_break_follows_from_its_events_whatever_happens_to_it(rows: Rows) -> None:
+    breaks = Breaks(rows, 400)
+    tell(rows, "brk-1", seen(0), seen(5, "8", confirmed=True))
+    breaks.do("brk-1", Acknowledged(at(6), ANN))
+    breaks.do("brk-1", Assigned(at(6), ANN, "ben"))
+    tell(rows, "brk-1", agreed(10))
+    breaks.do("brk-1", Commented(at(11), BEN, "a fee"))
+    tell(rows, "brk-1", seen(15, "5", Severity.CRITICAL, confirmed=True, told="reopened"))
+    breaks.do("brk-1", Suppressed(at(16), BEN, at(90), "known"))
+    first, *rest = breaks.story("brk-1")
+    assert breaks.get("brk-1") == reduce(fold, rest, begin(place("brk-1"), first))
+
+
+def test_open_breaks_are_listed_the_worst_first_and_of_these_the_oldest(rows: Rows) -> None:
+    tell(rows, "brk-new", seen(9))
+    tell(rows, "brk-minor", seen(0, severity=Severity.MINOR))
+    tell(rows, "brk-old", seen(3))
+    tell(rows, "brk-worst", seen(20, severity=Severity.CRITICAL))
+    tell(rows, "brk-over", seen(0), agreed(5))
+    tell(rows, "brk-grew", seen(1), seen(6, severity=Severity.CRITICAL))
+    tell(rows, "brk-back", seen(0), agreed(5), seen(6))
+    breaks = Breaks(rows, 400)
+    names = [known.place.break_id for known in breaks.open()]
+    assert names == ["brk-grew", "brk-worst", "brk-old", "brk-back", "brk-new", "brk-minor"]
+    assert [known.place.break_id for known in breaks.open(Severity.MAJOR)] == ["brk-old", "brk-back", "brk-new"]
+
+
+def test_events_expire_after_the_time_to_keep_them_and_what_is_over_outlives_them(rows: Rows) -> None:
+    tell(rows, "brk-1", seen(0))
+    open_one = rows.get(*keys.current_break("cb-main", "brk-1"))
+    tell(rows, "brk-1", agreed(5))
+    over = rows.get(*keys.current_break("cb-main", "brk-1"))
+    assert open_one is not None
+    assert over is not None
+    assert "expires_at" not in open_one
+    assert over["expires_at"] == int(at(5).timestamp()) + 430 * 86_400
+    assert [row["expires_at"] for row in rows.query(keys.story("brk-1"))] == [
+        int(at(minutes).timestamp()) + 400 * 86_400 for minutes in (0, 5)
+    ]
+
+
+def test_a_break_goes_on_counting_when_its_first_events_have_expired(rows: Rows) -> None:
+    tell(rows, "brk-1", seen(0), agreed(5))
+    rows.delete(*keys.event("brk-1", 1))
+    tell(rows, "brk-1", seen(10))
+    known = Breaks(rows, 400).get("brk-1")
+    assert known is not None
+    assert (known.events, known.status(at(10))) == (3, Status.REOPENED)
+
+
+def test_what_cannot_be_done_is_refused_and_leaves_no_trace(rows: Rows) -> None:
+    breaks = Breaks(rows, 400)
+    with pytest.raises(Impossible, match="there is no such break"):
+        breaks.do("brk-1", Commented(NOON, ANN, "x"))
+    known = tell(rows, "brk-1", seen(0), agreed(5))
+    with pytest.raises(Impossible, match="it is resolved"):
+        breaks.do("brk-1", Acknowledged(at(6), ANN))
+    assert breaks.get("brk-1") == known
+    assert len(breaks.story("brk-1")) == 2
+
+
+class Contested(MemoryRows):
+    """Somebody else is always a moment sooner, so many times."""
+
+    def __init__(self, times: int, deed: Any) -> None:
+        super().__init__()
+        self.times, self.deed = times, deed
+
+    def put_all(self, puts: Any) -> bool:
+        if self.times > 0:
+            self.times -= 1
+            Contested.__bases__[0].put_all(self, self.others())
+        return super().put_all(puts)
+
+    def others(self) -> Any:
+        breaks = Breaks(self, 400)
+        known = breaks.get("brk-1")
+        assert known is not None
+        return breaks.puts(self.deed, fold(known, self.deed))
+
+
+def test_who_comes_second_is_judged_by_what_the_first_one_did() -> None:
+    rows = Contested(0, Acknowledged(at(1), BEN))
+    tell(rows, "brk-1", seen(0))
+    rows.times = 1
+    with pytest.raises(Impossible, match="arn:ben has acknowledged it"):
+        Breaks(rows, 400).do("brk-1", Acknowledged(at(1), ANN))
+    assert Breaks(rows, 400).story("brk-1") == [seen(0), Acknowledged(at(1), BEN)]
+
+
+def test_what_both_can_do_both_do() -> None:
+    rows = Contested(0, Commented(at(1), BEN, "first"))
+    tell(rows, "brk-1", seen(0))
+    rows.times = 2
+    known = Breaks(rows, 400).do("brk-1", Acknowledged(at(1), ANN))
+    assert (known.comments, known.acknowledged) == (2, Acknowledged(at(1), ANN))
+    rows.times = 99
+    with pytest.raises(StoreUnavailable, match="break brk-1 is being written by others; try again"):
+        Breaks(rows, 400).do("brk-1", Commented(at(2), ANN, "last"))
