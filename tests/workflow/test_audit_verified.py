@@ -50,7 +50,7 @@ def test_history_set_back_as_a_whole_shows_by_the_alert(
     """Everything is removed, then the second run is made again as if the first had never been."""
     table, bucket = boto3.resource("dynamodb").Table(TABLE), boto3.resource("s3").Bucket(BUCKET)
     for row in table.scan()["Items"]:
-        if row["pk"].startswith(("ACCOUNT#", "RUN")):
+        if row["pk"].startswith(("ACCOUNT#", "BREAK#", "RUN")):
             table.delete_item(Key={"pk": row["pk"], "sk": row["sk"]})
     bucket.objects.filter(Prefix="runs/").delete()
     assert desk.run({"scheduled_time": "2026-11-22T12:05:00Z"}).status == "SUCCEEDED"

@@ -4,11 +4,12 @@ Everything that happens to a break is an event, a row of its own that stays as i
 follows from them, and is written with each.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from trueup.domain.break_documents import break_document, event_document, read_break, read_event
-from trueup.domain.breaks import Break, Deed, Event, Impossible, Status, fold
+from trueup.domain.breaks import Break, Deed, Event, Impossible, Place, Status, begin, fold
 from trueup.domain.reading import format_time
 from trueup.domain.reasons import Severity
 from trueup.errors import StoreUnavailable
@@ -66,20 +67,31 @@ class Breaks:
             known = self.get(break_id)
             if known is None:
                 raise Impossible("there is no such break")
-            after = fold(known, deed)
-            if self._rows.put_all(self.puts(deed, after)):
-                return after
+            if self._rows.put_all(self.puts(known, deed)):
+                return fold(known, deed)
         raise StoreUnavailable(f"break {break_id} is being written by others; try again")
 
-    def puts(self, event: Event, after: Break) -> list[Put]:
-        """Return what writes down an event, and the break as it is after it: both or neither, and nobody in between."""
+    def puts(self, known: Break | Place, event: Event) -> list[Put]:
+        """Return what writes down an event, and the break as it is after it: both or neither, and nobody in between.
+
+        A break that is not known yet begins at its place. Raises Impossible.
+        """
+        if isinstance(known, Place):
+            # Where only the row of the break was lost, its story goes on behind the events that are left.
+            after, condition = replace(begin(known, event), events=self._last_event(known.break_id) + 1), ABSENT
+        else:
+            after, condition = fold(known, event), Condition("equals", "events", known.events)
         break_id, account_id = after.place.break_id, after.place.account_id
         pk, sk = keys.event(break_id, after.events)
         expires_at = _seconds(event.at + self._retention)
         happened = {"pk": pk, "sk": sk, "account_id": account_id, **event_document(event), "expires_at": expires_at}
         pk, sk = keys.current_break(account_id, break_id)
         now = {"pk": pk, "sk": sk, **break_document(after), **self._kept(after)}
-        return [(happened, ABSENT), (now, ABSENT if after.events == 1 else _unchanged(after.events - 1))]
+        return [(happened, ABSENT), (now, condition)]
+
+    def _last_event(self, break_id: str) -> int:
+        last = self._rows.query(keys.story(break_id), prefix=keys.EVENT, newest_first=True, limit=1)
+        return int(last[0]["sk"].removeprefix(keys.EVENT)) if last else 0
 
     def _kept(self, known: Break) -> Row:
         """Return by what an open break is listed, or until when one that is over is kept."""
@@ -87,10 +99,6 @@ class Breaks:
             return {"expires_at": _seconds(known.looked_at + self._retention + OUTLIVES)}
         rank = f"{_rank(known.severity)}#{format_time(known.opened_at)}#{known.place.break_id}"
         return {OPEN_BREAKS.pk: keys.OPEN, OPEN_BREAKS.sk: rank}
-
-
-def _unchanged(events: int) -> Condition:
-    return Condition("equals", "events", events)
 
 
 def _rank(severity: Severity) -> int:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from trueup.domain.break_documents import read_look
-from trueup.domain.breaks import Break, Place, begin, fold, is_news
+from trueup.domain.breaks import Break, Place, is_news
 from trueup.domain.history import History, Track
 from trueup.domain.reading import format_time, read_time
 from trueup.domain.tracks import read_track
@@ -103,10 +103,10 @@ class Histories:
         if not is_news(known, event):
             return []  # an earlier attempt of ours was here
         if known is not None:
-            return self._breaks.puts(event, fold(known, event))
+            return self._breaks.puts(known, event)
         track = tracks[line]
         place = Place(line, looked.account_id, looked.venue, track["wallet"], track["asset"], track["field"])
-        return self._breaks.puts(event, begin(place, event))
+        return self._breaks.puts(place, event)
 
 
 def _document(row: Row) -> dict[str, Any]:

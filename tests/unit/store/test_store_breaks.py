@@ -37,8 +37,8 @@ def tell(rows: Rows, break_id: str, *events: Event) -> Break:
     breaks = Breaks(rows, 400)
     known = breaks.get(break_id)
     for event in events:
-        known = begin(place(break_id), event) if known is None else fold(known, event)
-        assert rows.put_all(breaks.puts(event, known))
+        assert rows.put_all(breaks.puts(known or place(break_id), event))
+        known = breaks.get(break_id)
     assert known is not None
     return known
 
@@ -103,6 +103,14 @@ def test_a_break_goes_on_counting_when_its_first_events_have_expired(rows: Rows)
     assert (known.events, known.status(at(10))) == (3, Status.REOPENED)
 
 
+def test_a_break_whose_row_was_lost_begins_again_behind_the_events_that_are_left(rows: Rows) -> None:
+    tell(rows, "brk-1", seen(0), seen(5))
+    rows.delete(*keys.current_break("cb-main", "brk-1"))
+    known = tell(rows, "brk-1", seen(10))
+    assert (known.events, known.occurrences, known.status(at(10))) == (3, 1, Status.OPEN)
+    assert Breaks(rows, 400).story("brk-1") == [seen(0), seen(5), seen(10)]
+
+
 def test_what_cannot_be_done_is_refused_and_leaves_no_trace(rows: Rows) -> None:
     breaks = Breaks(rows, 400)
     with pytest.raises(Impossible, match="there is no such break"):
@@ -131,7 +139,7 @@ class Contested(MemoryRows):
         breaks = Breaks(self, 400)
         known = breaks.get("brk-1")
         assert known is not None
-        return breaks.puts(self.deed, fold(known, self.deed))
+        return breaks.puts(known, self.deed)
 
 
 def test_who_comes_second_is_judged_by_what_the_first_one_did() -> None:
