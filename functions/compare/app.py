@@ -13,6 +13,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Report the run and return its verdict."""
     request = read_request(event)
     with logging_failure(run_id=request.run_id):
-        verdict = compare_step(CompareSettings.from_env(os.environ)).run(request)
+        verdict = compare_step(CompareSettings.from_env(os.environ), context.get_remaining_time_in_millis).run(request)
     logger.info("compared", extra=verdict)
     return verdict

@@ -4,7 +4,8 @@ import os
 from typing import Any
 
 from trueup.config import FetchSettings
-from trueup.observability import logger, logging_failure
+from trueup.metrics import fetch_figures
+from trueup.observability import emit, logger, logging_failure
 from trueup.steps.fetch import fetch_step, read_request
 
 
@@ -13,4 +14,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Observe the account the event names and return where the evidence is."""
     request = read_request(event)
     with logging_failure(run_id=request.run_id, account_id=request.account_id):
-        return fetch_step(FetchSettings.from_env(os.environ), context.get_remaining_time_in_millis).run(request)
+        settings = FetchSettings.from_env(os.environ)
+        emit(fetch_figures(request.retry), service=f"fetch-{settings.venue}", stack=settings.stack_name)
+        return fetch_step(settings, context.get_remaining_time_in_millis).run(request)

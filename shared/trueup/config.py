@@ -94,6 +94,7 @@ class FetchSettings:
     timeout_milliseconds: int
     book_allowed_hosts: frozenset[str]
     """Hosts that may be asked for a book although they are not on the public internet."""
+    stack_name: str
 
     @classmethod
     def from_env(cls, env: _Environment) -> "FetchSettings":
@@ -104,6 +105,7 @@ class FetchSettings:
             secret_prefix=_text(env, "SECRET_PREFIX"),
             timeout_milliseconds=_timeout(env),
             book_allowed_hosts=book_hosts(env.get("BOOK_ALLOWED_HOSTS", "")),
+            stack_name=_text(env, "STACK_NAME"),
         )
 
 
@@ -148,6 +150,9 @@ class CompareSettings:
     base_currency: str
     fetch_functions: Mapping[str, str]
     max_concurrency: int
+    stack_name: str
+    heartbeat_arn: str | None
+    """The secret with the address that is asked after each run; None where nobody watches."""
 
     @classmethod
     def from_env(cls, env: _Environment) -> "CompareSettings":
@@ -158,6 +163,8 @@ class CompareSettings:
             base_currency=_currency(env),
             fetch_functions=_functions(env, "FETCH_FUNCTIONS"),
             max_concurrency=_whole(env, "MAX_CONCURRENCY", 1, 1000),
+            stack_name=_text(env, "STACK_NAME"),
+            heartbeat_arn=env.get("HEARTBEAT_ARN") or None,
         )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from trueup.aws import client, code_of, raising_store_unavailable
+from trueup.domain.base_urls import check_book_url
 from trueup.domain.models import Account
 from trueup.domain.reading import Malformed, parse_json
 from trueup.errors import ConfigInvalid
@@ -43,6 +44,18 @@ def parse_token(text: str | None, what: str) -> str:
     if not _TOKEN.fullmatch(token):
         raise ConfigInvalid(f"{what} is not a bearer token: 16 or more letters, digits and ._~+/- and nothing else")
     return token
+
+
+def read_heartbeat(secret: str) -> str:
+    """Return the address that is asked after each run. Raises ConfigInvalid, which never quotes it, and
+    StoreUnavailable.
+    """
+    try:
+        return check_book_url((_secret_string(secret) or "").strip())
+    except ValueError:
+        raise ConfigInvalid(
+            "HeartbeatUrl is not an address such as https://hc-ping.com/…; deploy again with one"
+        ) from None
 
 
 def _read(name: str, account_id: str, content: str) -> str | None:

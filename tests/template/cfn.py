@@ -161,6 +161,8 @@ class Deployed:
                 return str(values[0]) == str(values[1])
             case "Fn::Not":
                 return not values[0]
+            case "Fn::And":
+                return all(values)
             case "Fn::Contains":
                 return str(values[1]) in values[0]
             case "Fn::FindInMap":

@@ -7,6 +7,7 @@ import pytest
 from cfn import FUNCTION, Deployed, of_type, parameter_accepts
 
 from trueup.config import INTERVALS, BookSettings, CompareSettings, FetchSettings, PlanSettings, PricesSettings
+from trueup.domain.base_urls import check_book_url
 from trueup.errors import ConfigInvalid
 
 REFUSED = {
@@ -31,6 +32,15 @@ REFUSED = {
     "PricesBaseUrl": ["http://prices.example", "https://api.coinbase.com/", "ftp://x", "api.coinbase.com", ""],
     "AlertEmail": ["nobody", "a@b", "a@example.com,b@example.com"],
     "AlertWebhookUrl": ["http://hooks.example/x", "hooks.example"],
+    "LeastCoveragePercentage": ["-1", "101", "most"],
+    "HeartbeatUrl": [
+        "http://hc-ping.com/x",
+        "hc-ping.com/x",
+        "https://user@hc-ping.com/x",
+        "https://hc-ping.com/x#y",
+        "https://hc-ping.com/a b",
+        "https://-/x",
+    ],
     "ReconciliationTimeoutMilliseconds": ["0", "999", "60001"],
     "ReconciliationMaxRetries": ["-1", "11", "many"],
     "MaxConcurrency": ["0", "41"],
@@ -53,6 +63,8 @@ ACCEPTED = {
     "BookPrefix": ["", "books/", "desk=a/(2)_!.-+"],
     "AlertEmail": ["", "desk@example.com"],
     "AlertWebhookUrl": ["", "https://hooks.example/x?y=z"],
+    "LeastCoveragePercentage": ["0", "50", "100"],
+    "HeartbeatUrl": ["", "https://hc-ping.com/0b9c7d2e", "https://watch.example:8443/ping?key=a.b-c", "https://a"],
 }
 
 
@@ -147,6 +159,7 @@ def _starts(stack: Deployed) -> bool:
         },
         {"PricesBaseUrl": "http://127.0.0.1:8080", "ReconciliationEnabled": "false"},
         {"BookAllowedHosts": "books.internal,10.0.0.7", "BookBucket": "desk-books", "BookPrefix": "books/"},
+        {"HeartbeatUrl": "https://hc-ping.com/0b9c7d2e", "LeastCoveragePercentage": "0"},
     ],
 )
 def test_every_function_understands_the_environment_it_is_given(
@@ -260,6 +273,11 @@ def test_without_them_none_is_allowed(template: dict[str, Any], deployed: Deploy
 def test_a_prefix_without_a_bucket_is_refused(template: dict[str, Any]) -> None:
     [told] = Deployed(template, BookPrefix="books/").refusals()
     assert told == "With BookPrefix, BookBucket must be given too"
+
+
+def test_an_address_that_may_be_deployed_is_one_that_is_asked() -> None:
+    for url in ACCEPTED["HeartbeatUrl"]:
+        assert url == "" or check_book_url(url) == url
 
 
 def test_the_address_that_may_carry_a_token_is_not_shown_again(template: dict[str, Any]) -> None:

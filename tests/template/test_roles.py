@@ -10,6 +10,7 @@ import yaml
 from cfn import FUNCTION, PSEUDO, ROLE, TEMPLATE, Deployed, listed, of_type, statements, walk
 
 TABLE, BUCKET, TOPIC = "arn:TrueupTable", "arn:EvidenceBucket", "AlertTopic"
+HEARTBEAT = "https://hc-ping.com/0b9c7d2e-5f41-4a63-9d0e-7c1f2a3b4c5d"
 SECRETS = f"arn:aws:secretsmanager:{PSEUDO['AWS::Region']}:{PSEUDO['AWS::AccountId']}:secret:trueup/"
 
 # (action, where): where is a partition of the table, an object, a secret or a resource. Encryption, logs and traces
@@ -216,6 +217,7 @@ def test_no_role_is_given_a_policy_that_is_written_elsewhere(template: dict[str,
     assert {name: it["Condition"] for name, it in found.items()} == {
         "FetchSubnetPolicy": "OwnSubnets",
         "FetchBookPolicy": "BooksInBucket",
+        "HeartbeatPolicy": "HeartbeatWanted",
     }
     [statement] = statements(found["FetchSubnetPolicy"]["Properties"])
     assert all(action.startswith("ec2:") for action in statement["Action"])
@@ -236,6 +238,34 @@ def test_who_names_a_bucket_of_books_lets_what_reads_venues_read_those_and_nothi
 
 def test_without_a_bucket_of_books_nobody_may_read_another_bucket(deployed: Deployed) -> None:
     assert "FetchBookPolicy" not in deployed.resources
+
+
+def test_who_wants_a_heartbeat_lets_what_compares_read_its_address_and_no_other_secret(
+    template: dict[str, Any], deployed: Deployed
+) -> None:
+    assert not {"HeartbeatPolicy", "HeartbeatSecret"} & deployed.resources.keys()
+    assert "HEARTBEAT_ARN" not in deployed.environment("CompareFunction")
+    stack = Deployed(template, HeartbeatUrl=HEARTBEAT)
+    policy = stack.resources["HeartbeatPolicy"]["Properties"]
+    via = {
+        "kms:ViaService": f"secretsmanager.{PSEUDO['AWS::Region']}.amazonaws.com",
+        "kms:EncryptionContext:SecretARN": "HeartbeatSecret",
+    }
+
+    assert policy["Roles"] == ["CompareRole"]
+    assert [(it["Action"], it["Resource"], it.get("Condition")) for it in statements(policy)] == [
+        ("secretsmanager:GetSecretValue", "HeartbeatSecret", None),
+        ("kms:Decrypt", "arn:TrueupKey", {"StringEquals": via}),
+    ]
+
+
+def test_the_address_of_the_heartbeat_is_in_its_secret_and_nowhere_else(template: dict[str, Any]) -> None:
+    resources = Deployed(template, HeartbeatUrl=HEARTBEAT).resources
+    secret = resources["HeartbeatSecret"]["Properties"]
+
+    assert (secret["SecretString"], secret["KmsKeyId"]) == (HEARTBEAT, "arn:TrueupKey")
+    assert json.dumps(resources).count(HEARTBEAT) == 1
+    assert template["Parameters"]["HeartbeatUrl"]["NoEcho"] is True
 
 
 def test_a_venue_that_was_not_chosen_is_given_no_books(template: dict[str, Any]) -> None:

@@ -170,13 +170,15 @@ def test_every_way_a_run_can_end_badly_has_an_alarm(deployed: Deployed) -> None:
     assert watched == {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"}
 
 
-def test_an_alarm_speaks_at_the_first_failure_and_never_for_silence(template: dict[str, Any]) -> None:
-    for name, alarm in of_type(template, ALARM).items():
-        assert alarm["AlarmActions"] == [{"Ref": "AlertTopic"}], name
+def test_an_alarm_on_what_went_wrong_speaks_at_the_first_failure_and_never_for_silence(
+    template: dict[str, Any],
+) -> None:
+    of_aws = {name: it for name, it in of_type(template, ALARM).items() if it["Namespace"].startswith("AWS/")}
+    assert of_aws
+    for name, alarm in of_aws.items():
         assert (alarm["Threshold"], alarm.get("DatapointsToAlarm", 1)) == (1, 1), name
         assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold", name
         assert alarm["TreatMissingData"] == "notBreaching", name
-        assert len(alarm["AlarmDescription"]["Fn::Sub"]) > 40, f"{name}: what should the person woken up do?"
 
 
 @pytest.mark.parametrize("interval", INTERVALS)

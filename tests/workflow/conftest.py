@@ -102,6 +102,7 @@ def _deploy_functions(prices_url: str) -> Functions:
             "RECONCILIATION_THRESHOLD_PERCENTAGE": "0.1",
             "RECONCILIATION_TIMEOUT_MILLISECONDS": "5000",
             "RECONCILIATION_MAX_RETRIES": "3",
+            "STACK_NAME": "trueup",
         }
     )
     functions.deploy("plan", "plan", MAX_CONCURRENCY="8", FETCH_FUNCTIONS=FETCHERS)

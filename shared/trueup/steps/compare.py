@@ -16,6 +16,7 @@ from trueup.errors import ConfigInvalid
 from trueup.parallel import for_each
 from trueup.steps.events import take_look
 from trueup.steps.judging import Judging
+from trueup.steps.reported import Reported
 from trueup.store import keys
 from trueup.store.audit import Audit, Entry, seal
 from trueup.store.dynamodb import DynamoRows
@@ -59,6 +60,8 @@ class CompareStep:
     fetch_functions: Mapping[str, str]
     """The function of each venue that is deployed."""
     max_concurrency: int
+    once_reported: Callable[[RunReport], None] = lambda report: None
+    """Called when the run's end has been written, by whoever wrote it: at most once, however often Compare is tried."""
 
     def run(self, request: CompareRequest) -> dict[str, Any]:
         """Report the run, or ask for a second look first (`next` is `reported` or `recheck`).
@@ -109,7 +112,7 @@ class CompareStep:
         sha256 = digest(document)
         hashes = for_each(lambda part: self._append(report, part[0], digest(part[1]), sha256, key), parts)
         totals = counts(report.accounts)
-        self.runs.finish(
+        ended = self.runs.finish(
             request.run_id,
             request.execution,
             manifest.started_at,
@@ -125,6 +128,8 @@ class CompareStep:
                 "alerts": [alert.alert_id for alert in alerts],
             },
         )
+        if ended:
+            self.once_reported(report)
         return {
             "next": "reported",
             "run_id": request.run_id,
@@ -168,12 +173,20 @@ def looks_of(report: RunReport, document: Any) -> list[Looked]:
     ]
 
 
-def compare_step(settings: CompareSettings) -> CompareStep:
+RESERVE_SECONDS = 1.0
+"""Kept back from the time the function has, so that it can still answer."""
+
+
+def compare_step(settings: CompareSettings, remaining_milliseconds: Callable[[], int]) -> CompareStep:
     """Put the step together as the function runs it."""
     stores = settings.stores
     rows, objects = DynamoRows(stores.table_name), S3Objects(stores.bucket_name)
     runs, histories = Runs(rows, objects, stores.retention_days), Histories(rows, stores.retention_days)
     audit = Audit(rows, stores.retention_days)
+
+    def left() -> float:
+        return remaining_milliseconds() / 1000 - RESERVE_SECONDS
+
     return CompareStep(
         judging=lambda policy: Judging(
             objects=objects,
@@ -192,4 +205,5 @@ def compare_step(settings: CompareSettings) -> CompareStep:
         publisher=SnsPublisher(settings.topic_arn),
         fetch_functions=settings.fetch_functions,
         max_concurrency=settings.max_concurrency,
+        once_reported=Reported(settings.stack_name, settings.heartbeat_arn, left),
     )

@@ -34,6 +34,8 @@ class FetchRequest:
     account_id: str
     second: bool = False
     """Look again: what the first look saw stays as it is."""
+    retry: int = 0
+    """How many attempts before this one have failed."""
 
 
 def read_request(event: object) -> FetchRequest:
@@ -42,10 +44,11 @@ def read_request(event: object) -> FetchRequest:
         record = Record(event, "event")
         run_id, account_id = take_run_id(record), record.slug("account_id")
         second = take_look(record)
+        retry = record.whole("retry") if record.has("retry") else 0
         record.done()
     except Malformed as error:
         raise ConfigInvalid(str(error)) from None
-    return FetchRequest(run_id, account_id, second)
+    return FetchRequest(run_id, account_id, second, retry)
 
 
 @dataclass(frozen=True, slots=True)

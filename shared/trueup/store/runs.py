@@ -61,8 +61,11 @@ class Runs:
         return self._put(run_id, execution, started_at, fields, Condition("absent_or_equals", "claimed_by", execution))
 
     def finish(self, run_id: str, execution: str, started_at: datetime, outcome: Mapping[str, Any]) -> bool:
-        """Write down how a run ended; False when the run is another execution's."""
-        return self._put(run_id, execution, started_at, outcome, Condition("equals", "execution", execution))
+        """Write down how a run ended; False when that has been done, or the run is another execution's.
+
+        What a retry would write is what stands: the outcome derives from a frozen report. So True is said once a run.
+        """
+        return self._put(run_id, execution, started_at, outcome, Condition("equals", "claimed_by", execution))
 
     def get(self, run_id: str) -> dict[str, Any] | None:
         """Return the row of a run."""

@@ -38,6 +38,7 @@ ENVIRONMENT = {
     "PRICES_BASE_URL": "https://api.coinbase.com",
     "BASE_CURRENCY": "USD",
     "TOPIC_ARN": "arn:topic",
+    "STACK_NAME": "trueup",
 }
 STORES = Stores("trueup-table", "trueup-evidence", 400)
 SETTINGS: dict[str, Any] = {
@@ -49,13 +50,14 @@ SETTINGS: dict[str, Any] = {
 }
 NEEDED = {
     "plan": [*(name for name in ENVIRONMENT if name.startswith("RECON")), "MAX_CONCURRENCY", "FETCH_FUNCTIONS"],
-    "fetch": ["VENUE", "SECRET_PREFIX", "RECONCILIATION_TIMEOUT_MILLISECONDS"],
+    "fetch": ["VENUE", "SECRET_PREFIX", "RECONCILIATION_TIMEOUT_MILLISECONDS", "STACK_NAME"],
     "prices": ["BASE_CURRENCY", "PRICES_BASE_URL", "RECONCILIATION_TIMEOUT_MILLISECONDS"],
     "compare": [
         "TOPIC_ARN",
         "BASE_CURRENCY",
         "MAX_CONCURRENCY",
         "FETCH_FUNCTIONS",
+        "STACK_NAME",
     ],
     "book": [],
 }
@@ -66,11 +68,20 @@ def test_each_function_reads_its_own_settings() -> None:
     assert PlanSettings.from_env(ENVIRONMENT) == PlanSettings(
         STORES, True, 300, Decimal("0.001"), 8, {"coinbase": "arn:coinbase", "dydx": "arn:dydx"}
     )
-    assert FetchSettings.from_env(ENVIRONMENT) == FetchSettings(STORES, "coinbase", "trueup/", 5000, frozenset())
+    assert FetchSettings.from_env(ENVIRONMENT) == FetchSettings(
+        STORES, "coinbase", "trueup/", 5000, frozenset(), "trueup"
+    )
     assert PricesSettings.from_env(ENVIRONMENT) == PricesSettings(STORES, "USD", "https://api.coinbase.com", 5000)
     assert CompareSettings.from_env(ENVIRONMENT) == CompareSettings(
-        STORES, "arn:topic", "USD", {"coinbase": "arn:coinbase", "dydx": "arn:dydx"}, 8
+        STORES, "arn:topic", "USD", {"coinbase": "arn:coinbase", "dydx": "arn:dydx"}, 8, "trueup", None
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "secret"), [({}, None), ({"HEARTBEAT_ARN": ""}, None), ({"HEARTBEAT_ARN": "arn"}, "arn")]
+)
+def test_a_heartbeat_is_there_only_where_somebody_watches(given: dict[str, str], secret: str | None) -> None:
+    assert CompareSettings.from_env(ENVIRONMENT | given).heartbeat_arn == secret
 
 
 @pytest.mark.parametrize(

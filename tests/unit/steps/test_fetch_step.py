@@ -218,7 +218,9 @@ def test_the_account_says_where_its_book_is_and_both_readings_are_taken_there(de
     assert [account.book for account in asked] == [elsewhere, elsewhere]
 
 
-SETTINGS = FetchSettings(Stores("table", "bucket", 400), "coinbase", "trueup/", 5000, frozenset({"books.internal"}))
+SETTINGS = FetchSettings(
+    Stores("table", "bucket", 400), "coinbase", "trueup/", 5000, frozenset({"books.internal"}), "trueup"
+)
 
 
 @pytest.mark.parametrize(

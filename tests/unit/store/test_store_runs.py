@@ -72,7 +72,7 @@ def test_a_run_is_finished_by_the_execution_that_has_it(runs: Runs) -> None:
     runs.claim(RUN_ID, "execution-1", NOON)
     assert not runs.finish(RUN_ID, "execution-2", NOON, {"state": "finished"})
     assert runs.finish(RUN_ID, "execution-1", NOON, {"state": "finished", "counts": {"lines": 3}})
-    assert runs.finish(RUN_ID, "execution-1", NOON, {"state": "finished", "counts": {"lines": 3}})
+    assert not runs.finish(RUN_ID, "execution-1", NOON, {"state": "finished", "counts": {"lines": 3}}), "said once"
     found = runs.get(RUN_ID)
     assert found is not None
     assert (found["state"], found["counts"], found["execution"]) == ("finished", {"lines": 3}, "execution-1")
