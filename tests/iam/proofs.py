@@ -87,6 +87,11 @@ PROOFS: dict[str, dict[str, tuple[Proof, ...]]] = {
         "OpenAndSealEvidence": (Proof.EVALUATION,),
         "SealAlerts": (Proof.EVALUATION,),
     },
+    "HeartbeatPolicy": {
+        # No run fails for want of it.
+        "ReadHeartbeat": (Proof.EVALUATION,),
+        "OpenHeartbeat": (Proof.EVALUATION,),
+    },
     "ReconcileRole": {
         "InvokeFunctions": (Proof.SIMULATION, Proof.EVALUATION),
         "RecordFetchFailure": (Proof.EVALUATION,),

@@ -15,6 +15,7 @@ from typing import Any
 import boto3
 import pytest
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics
 from moto import mock_aws
 
 from local.venues import CoinbaseSimulator, make_credential
@@ -67,6 +68,13 @@ def test_log_error() -> None:
         fail(CREDENTIAL.private_key)
     except ValueError:
         logging.getLogger("any").exception("failed")
+
+
+def test_metric() -> None:
+    with redirect_stdout(io.StringIO()):
+        metrics = EphemeralMetrics(namespace="Planted", service="planted")
+        metrics.add_metric(name="Worth", unit="None", value=float(BALANCE))
+        metrics.flush_metrics()
 
 
 def test_error() -> None:

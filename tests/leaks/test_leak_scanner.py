@@ -17,6 +17,7 @@ PLANTED = {
     "test_log_message": "a signature in a log of planted",
     "test_log_field": "the balance 83419.27061553 in a log of planted",
     "test_log_error": "a private key in a log of any",
+    "test_metric": "the balance 83419.27061553 in a metric",
     "test_error": "the balance 83419.27061553 in an error (VenueUnavailable)",
     "test_error_story": "a signature in an error's story (VenueUnavailable)",
     "test_handler_exception": "the balance 83419.27061553 in an exception that left a function",

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 from botocore.client import BaseClient
 
 from local.venues.coinbase_portfolio import AccountRow, Portfolio
@@ -110,6 +111,11 @@ def _see_logs(produced: Produced) -> None:
         produced.take("a log", text, where=f"of {said.name}", balances=True)
 
     after(logging.Logger, "callHandlers", record)
+
+    def metric(line: Any, *_: Any, **__: Any) -> None:
+        produced.take("a metric", line, balances=True)
+
+    after(AmazonCloudWatchEMFProvider, "serialize_metric_set", metric)
 
 
 def _see_errors(produced: Produced) -> None:

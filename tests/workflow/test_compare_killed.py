@@ -125,7 +125,14 @@ def bench(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Bench:
     return bench
 
 
-def test_wherever_compare_is_killed_the_retry_ends_as_if_it_had_not_been(bench: Bench) -> None:
+def counted(capsys: pytest.CaptureFixture[str]) -> int:
+    """How many runs were counted for CloudWatch since the last look."""
+    return sum("RunsReported" in line for line in capsys.readouterr().out.splitlines())
+
+
+def test_wherever_compare_is_killed_the_retry_ends_as_if_it_had_not_been(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
     counting = Power()
     _, undisturbed = bench.compare(counting)
     assert counting.attempts == [ASKING, WRITES]
@@ -133,6 +140,8 @@ def test_wherever_compare_is_killed_the_retry_ends_as_if_it_had_not_been(bench: 
     assert len(undisturbed.alerts) == 2
     assert undisturbed.alerts.keys() == a_minute_later.alerts.keys()
     assert undisturbed.rows != a_minute_later.rows
+
+    assert counted(capsys) > 0
 
     places = [(0, 1), *((1, number) for number in range(1, len(WRITES) + 1))]
     for spares, number in places:
@@ -145,6 +154,8 @@ def test_wherever_compare_is_killed_the_retry_ends_as_if_it_had_not_been(bench: 
             anew = spares == 0 or (number, too_late) == (1, False)
             assert left == (a_minute_later if anew else undisturbed), place
             assert len(power.attempts) == 3, place
+            # Only whoever dies between the run's last row and its figures leaves none; nobody ever leaves two.
+            assert counted(capsys) == (0 if (number, too_late) == (len(WRITES), True) else 1), place
 
     for account_id in ACCOUNTS:
         before, row = bench.desk.rows.query(keys.audit(account_id), prefix=keys.REPORT)
@@ -154,11 +165,14 @@ def test_wherever_compare_is_killed_the_retry_ends_as_if_it_had_not_been(bench: 
         assert [checkpoint["entry_hash"] for checkpoint in checkpoints] == [before["hash"], row["hash"]]
 
 
-def test_a_compare_that_hangs_and_lives_on_beside_its_retry_changes_nothing(bench: Bench) -> None:
+def test_a_compare_that_hangs_and_lives_on_beside_its_retry_changes_nothing(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
     _, undisturbed = bench.compare(Power())
     _, a_minute_later = bench.compare(Power(), first_minute=2)
     bench.desk.redefine(CompareTaskTimeoutSeconds="2")
 
+    counted(capsys)
     for number, expected in ((1, a_minute_later), (4, undisturbed)):
         slow = Power(cut_at=number, hold=True, spares=1)
         done, early = bench.compare(slow)
@@ -169,6 +183,7 @@ def test_a_compare_that_hangs_and_lives_on_beside_its_retry_changes_nothing(benc
         left = bench.books()
         assert (left.rows, left.objects) == (expected.rows, expected.objects), number
         assert {**early.alerts, **left.alerts}.keys() == expected.alerts.keys(), "the slow one says the same again"
+        assert counted(capsys) == 1, number
 
 
 def test_a_compare_that_dies_every_time_fails_the_run_and_says_what_stands(bench: Bench, operator: Operator) -> None:

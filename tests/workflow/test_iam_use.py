@@ -15,7 +15,7 @@ from local.venues import faults
 from local.venues.credentials import make_address
 from tests.iam.evaluator import Request, allowed, narrowed, request
 from tests.iam.proofs import Proof, proven_by
-from tests.iam.recorder import BUCKET, KEY, TABLE, recording
+from tests.iam.recorder import BUCKET, HEARTBEAT, KEY, TABLE, recording
 from tests.template.cfn import POLICY, PSEUDO, ROLE, Deployed, load, statements
 from tests.unit.book_server import TOKEN, BookServer
 from tests.unit.money_kit import book, holding
@@ -25,7 +25,8 @@ from trueup.domain.models import HttpsSource, S3Source
 
 Roles = dict[str, list[dict[str, Any]]]
 EVENT = json.loads((Path(__file__).parents[2] / "events" / "book.json").read_text())
-RESOURCES = Deployed(load(), BookBucket=BOOK_BUCKET, BookPrefix="books/").resources
+NOBODY = "https://heartbeat.invalid/0b9c7d2e"
+RESOURCES = Deployed(load(), BookBucket=BOOK_BUCKET, BookPrefix="books/", HeartbeatUrl=NOBODY).resources
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +54,8 @@ def asked(desk: Desk) -> dict[str, set[Request]]:
     desk.open_coinbase("cb-main", {"BTC": "0.5"}, book={"BTC": "1"})
     desk.open_dydx("dydx-perps", make_address("perps"), {"USDC": "10"}, {}, book={"USDC": "10"})
     desk.put_policy(tolerance={"default": {"value_cap": "500"}})
+    boto3.client("secretsmanager").create_secret(Name=HEARTBEAT, SecretString=NOBODY)
+    desk.functions.configure("compare", HEARTBEAT_ARN=HEARTBEAT)
     with recording() as recorder, BookServer() as server:
         open_with_books_elsewhere(desk, server)
         desk.open_coinbase("cb-pushed", {"ETH": "5"}, book=None)

@@ -223,6 +223,20 @@ def test_the_end_of_a_run_is_written_down_with_its_seal(busy: Desk) -> None:
     assert sorted(found["alerts"]) == sorted(alert.alert_id for alert in busy.mailbox.sent)
 
 
+def test_what_follows_a_report_follows_it_once_and_only_for_the_execution_that_has_the_run(busy: Desk) -> None:
+    followed: list[str] = []
+
+    def compare(execution: str) -> None:
+        step = replace(busy.step(), once_reported=lambda report: followed.append(report.run_id))
+        step.run(CompareRequest(RUN_ID, execution, second=True))
+
+    compare("another execution")
+    assert followed == []
+    for _ in range(2):
+        compare(EXECUTION)
+    assert followed == [RUN_ID]
+
+
 def test_a_book_that_uses_the_venues_own_name_agrees_and_the_evidence_keeps_its_word(desk: Desk) -> None:
     desk.plan(cb_main="coinbase")
     desk.observe(snapshot(holding("CELO", "5", venue_asset="CGLD"), ("BTC", "1")), book(("CGLD", "5"), ("BTC", "1")))
