@@ -47,6 +47,8 @@ SERVICES = {
     "log GB": "CloudWatch",
     "log GB-months": "CloudWatch",
     "alarms": "CloudWatch",
+    "custom metrics": "CloudWatch",
+    "dashboards": "CloudWatch",
     "X-Ray traces": "X-Ray",
     "scheduled starts": "EventBridge Scheduler",
     "SNS publishes": "SNS",
@@ -130,6 +132,8 @@ class Bill:
             "secrets": Decimal(accounts),
             "KMS keys": Decimal(1),
             "alarms": Decimal(self._facts.alarms),
+            "custom metrics": Decimal(self._facts.metrics),
+            "dashboards": Decimal(self._facts.dashboards),
         }
         return [Line(service, name, month[name]) for name, service in SERVICES.items()]
 

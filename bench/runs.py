@@ -1,10 +1,11 @@
 """Real runs, counted: the real state machine and handlers on moto, against simulated venues, in this process."""
 
+import io
 import json
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,8 +113,13 @@ def _run(desk: Desk, scheduled: str) -> list[dict[str, Any]]:
 
 @contextmanager
 def _log_lines() -> Iterator[list[str]]:
-    """Collect what our functions log, as it is written, instead of showing it."""
+    """Collect what our functions log, instead of showing it: log lines as they are written, and metrics, which are printed."""
     lines: list[str] = []
+
+    class Printed(io.StringIO):
+        def write(self, text: str) -> int:
+            lines.extend(line for line in text.splitlines() if line)
+            return len(text)
 
     class Collector(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
@@ -124,6 +130,7 @@ def _log_lines() -> Iterator[list[str]]:
     log = logging.getLogger(logger.name)
     shown, log.handlers = log.handlers, [collector]
     try:
-        yield lines
+        with redirect_stdout(Printed()):
+            yield lines
     finally:
         log.handlers = shown

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from local.cloud.template import FUNCTION, STATE_MACHINE, of_type, read
+from trueup.metrics import Metric
+from trueup.venues.registry import VENUES
 
 ROOT = Path(__file__).parents[1]
 NOT_IN_A_RUN = ("BookFunction", "BookLogGroup")
@@ -20,6 +22,9 @@ class Facts:
     """By the function's own name: plan, prices, fetch-coinbase, fetch-dydx, compare."""
     log_groups: int
     alarms: int
+    dashboards: int
+    metrics: int
+    """Our own, by name and dimensions: each is paid for in every hour in which something is said of it."""
     logs_all_events: bool
     """Whether the state machine logs every event, or only what went wrong."""
     traced: bool
@@ -45,6 +50,8 @@ def facts(path: Path = ROOT / "template.yaml") -> Facts:
         },
         log_groups=len(of_type(template, "AWS::Logs::LogGroup").keys() - set(NOT_IN_A_RUN)),
         alarms=len(of_type(template, "AWS::CloudWatch::Alarm")),
+        dashboards=len(of_type(template, "AWS::CloudWatch::Dashboard")),
+        metrics=len(Metric) - 1 + len(VENUES),  # retries are counted for each venue, all else for the run
         logs_all_events=machine["Logging"]["Level"] == "ALL",
         traced=bool(machine["Tracing"]["Enabled"]),
         retention_days=int(_default(template, "RetentionDays")),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from cfn import ALARM, FUNCTION, ROOT, Deployed, of_type
 
+from bench.template_facts import facts
 from trueup.config import INTERVALS
 from trueup.metrics import RUN_SERVICE, Metric
 from trueup.observability import NAMESPACE
@@ -65,9 +66,13 @@ def test_the_functions_that_count_are_called_what_the_code_calls_them(template: 
     assert {dict(dimensions)["service"] for _, _, dimensions in emitted()} <= services
 
 
+def test_as_many_metrics_are_emitted_as_the_bill_reckons_with() -> None:
+    assert len(emitted()) == facts().metrics
+
+
 def test_the_dashboard_shows_each_of_our_metrics_once_and_none_that_nobody_emits(deployed: Deployed) -> None:
     own = [metric for metric in shown(deployed) if metric[0] == NAMESPACE]
-    assert sorted(own) == sorted(emitted())
+    assert set(own) == emitted()
     assert len(own) == len(set(own))
 
 

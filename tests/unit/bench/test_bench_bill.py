@@ -45,6 +45,8 @@ FACTS = Facts(
     memory={"plan": 1769, "prices": 1769, "fetch-coinbase": 1769, "fetch-dydx": 1769, "compare": 1769},
     log_groups=7,
     alarms=4,
+    dashboards=1,
+    metrics=12,
     logs_all_events=False,
     traced=True,
     retention_days=30,
@@ -103,6 +105,11 @@ def test_less_memory_slows_what_is_not_waiting_for_the_venue() -> None:
     assert abs(bill(half).gigabyte_seconds(20) - expected) < Decimal("1e-20")
 
 
+def test_watching_costs_the_same_however_many_accounts_there_are() -> None:
+    for name, number in (("alarms", 4), ("dashboards", 1), ("custom metrics", 12)):
+        assert quantity(name, 1) == quantity(name, 1000) == number
+
+
 def test_logging_every_event_of_the_state_machine_is_paid() -> None:
     more = quantity("log GB", 20, replace(FACTS, logs_all_events=True)) - quantity("log GB", 20)
     assert more == Decimal(8640 * 20 * 2000) / 2**30
@@ -135,5 +142,6 @@ def test_what_the_bill_depends_on_is_read_from_the_template() -> None:
     assert known.memory.keys() == {"plan", "prices", "fetch-coinbase", "fetch-dydx", "compare"}
     assert known.execution_seconds.keys() == {60, 120, 300, 600, 900, 1800, 3600}
     assert known.compare_seconds.keys() == known.execution_seconds.keys()
-    assert known.alarms >= 4
+    assert known.alarms >= 6
+    assert known.dashboards == 1
     assert known.log_groups == len(known.memory) + 1
