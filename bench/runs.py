@@ -113,7 +113,7 @@ def _run(desk: Desk, scheduled: str) -> list[dict[str, Any]]:
 
 @contextmanager
 def _log_lines() -> Iterator[list[str]]:
-    """Collect what our functions log, instead of showing it: log lines as they are written, and metrics, which are printed."""
+    """Collect what our functions log, instead of showing it: log lines, and metrics, which are printed."""
     lines: list[str] = []
 
     class Printed(io.StringIO):

@@ -23,7 +23,7 @@ ROLES = {
     "book": "BookRole",
 }
 TABLE, BUCKET, TOPIC, KEY = "arn:TrueupTable", "arn:EvidenceBucket", "AlertTopic", "arn:TrueupKey"
-HEARTBEAT = "HeartbeatSecret"
+HEARTBEAT = "HeartbeatSecret.Id"
 """The one secret that is the stack's own."""
 BUCKETS = {desk.BUCKET: BUCKET, desk.BOOK_BUCKET: f"arn:aws:s3:::{desk.BOOK_BUCKET}"}
 

@@ -249,12 +249,12 @@ def test_who_wants_a_heartbeat_lets_what_compares_read_its_address_and_no_other_
     policy = stack.resources["HeartbeatPolicy"]["Properties"]
     via = {
         "kms:ViaService": f"secretsmanager.{PSEUDO['AWS::Region']}.amazonaws.com",
-        "kms:EncryptionContext:SecretARN": "HeartbeatSecret",
+        "kms:EncryptionContext:SecretARN": "HeartbeatSecret.Id",
     }
 
     assert policy["Roles"] == ["CompareRole"]
     assert [(it["Action"], it["Resource"], it.get("Condition")) for it in statements(policy)] == [
-        ("secretsmanager:GetSecretValue", "HeartbeatSecret", None),
+        ("secretsmanager:GetSecretValue", "HeartbeatSecret.Id", None),
         ("kms:Decrypt", "arn:TrueupKey", {"StringEquals": via}),
     ]
 

@@ -45,6 +45,8 @@ def read_request(event: object) -> FetchRequest:
         run_id, account_id = take_run_id(record), record.slug("account_id")
         second = take_look(record)
         retry = record.whole("retry") if record.has("retry") else 0
+        if retry < 0:
+            record.fail("retry", f"must be 0 or more, not {retry}")
         record.done()
     except Malformed as error:
         raise ConfigInvalid(str(error)) from None

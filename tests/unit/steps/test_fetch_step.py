@@ -294,6 +294,9 @@ def test_amounts_in_evidence_are_strings(desk: Desk) -> None:
         ({"run_id": RUN_ID, "account_id": "../books"}, "event.account_id: must be lower-case"),
         ({"run_id": RUN_ID, "account_id": 5}, "event.account_id: must be a string"),
         ({"run_id": RUN_ID, "account_id": "cb-main", "venue": "x"}, "event.venue: is not a field here"),
+        ({"run_id": RUN_ID, "account_id": "cb-main", "retry": -1}, "event.retry: must be 0 or more, not -1"),
+        ({"run_id": RUN_ID, "account_id": "cb-main", "retry": "1"}, "event.retry: must be a whole number"),
+        ({"run_id": RUN_ID, "account_id": "cb-main", "retry": True}, "event.retry: must be a whole number"),
     ],
 )
 def test_an_event_nobody_can_follow_is_refused_by_its_place(event: object, problem: str) -> None:
@@ -304,3 +307,8 @@ def test_an_event_nobody_can_follow_is_refused_by_its_place(event: object, probl
 
 def test_an_event_names_run_and_account() -> None:
     assert read_request({"run_id": RUN_ID, "account_id": "cb-main"}) == REQUEST
+
+
+def test_an_event_may_say_that_it_is_a_retry() -> None:
+    for retry in (0, 2):
+        assert read_request({"run_id": RUN_ID, "account_id": "cb-main", "retry": retry}).retry == retry
