@@ -10,7 +10,8 @@ from tests.unit.money_kit import NOON, STRICT, book, holding, judge, later, poli
 from trueup.domain.compare import unverified
 from trueup.domain.reasons import Reason
 from trueup.domain.report import AccountReport, PricesUsed, RunReport
-from trueup.metrics import Figure, Metric, Unit, coarse, fetch_figures, run_figures
+from trueup.figures import coarse, run_figures
+from trueup.metrics import Figure, Metric, Unit, fetch_figures
 from trueup.observability import emit
 
 RUN_ID = "20261122T120000Z"

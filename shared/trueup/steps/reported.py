@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from trueup.domain.report import UNVERIFIED, RunReport
-from trueup.metrics import RUN_SERVICE, run_figures
+from trueup.figures import run_figures
+from trueup.metrics import RUN_SERVICE
 from trueup.observability import emit
 
 
