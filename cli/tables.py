@@ -12,8 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.errors import one_line
-from trueup.alerts.message import WORDS
-from trueup.alerts.words import UNKNOWN_NAME, cause_words, explained_words
+from trueup.alerts.words import BREAK_WORDS, UNKNOWN_NAME, cause_words, explained_words
 from trueup.domain.amounts import MAX_PRODUCT_DIGITS
 from trueup.domain.models import Book, Pending, Snapshot
 from trueup.domain.reading import format_time
@@ -287,7 +286,7 @@ def _what(line: Line, *, has_history: bool) -> Text:
         # Nobody is told of what was seen once; who looks at the table must not wonder why.
         once = has_history and line.state is State.UNCONFIRMED
         cause = None if line.cause is None else cause_words(line.cause)
-        words = "; ".join(filter(None, (WORDS[line.kind], "seen once" if once else None, cause)))
+        words = "; ".join(filter(None, (BREAK_WORDS[line.kind], "seen once" if once else None, cause)))
     elif line.outcome is Outcome.EXPLAINED:
         words = explained_words(line)
     else:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from cli.auditing.differences import What, differs
-from trueup.alerts.message import alert_id_of
+from trueup.alerts.digest import alerts_of
 from trueup.domain.reading import Malformed, Record, digest, parse_json
 from trueup.domain.report import UNVERIFIED
+from trueup.domain.report_reading import read_run_report
 from trueup.domain.run_ids import day_of
 from trueup.store import keys
 
@@ -28,7 +29,6 @@ class Part:
     counts: dict[str, Any]
     evidence: Mapping[str, str]
     """Digests of all evidence that was read, by the keys of the objects: of two looks, one counts."""
-    is_told: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def _facts(document: Any, sha256: str, key: str, run_id: str) -> RunFacts:
         "compared_at": document["compared_at"],
         "object": key,
         "report_sha256": sha256,
-        "alerts": [alert_id_of(run_id, part.account_id) for part in parts.values() if part.is_told],
+        "alerts": [alert.alert_id for alert in alerts_of(read_run_report(document), document)],
     }
     return RunFacts(str(document["compared_at"]), row, parts, objects, tuple(sorted(looks)))
 
@@ -98,7 +98,6 @@ def _part(part: Any, looks: Any, run_id: str) -> Part:
         evidence_sha256=part["evidence_sha256"],
         counts=_counts(part),
         evidence={key: sha256 for key, sha256 in read.items() if sha256 is not None},
-        is_told=any(line.get("news") is not None for line in part["lines"]),
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.twin.agreement import paths
 from tests.twin.generate import NOON, made
-from trueup.alerts.message import alerts_of
+from trueup.alerts.digest import alerts_of
 from trueup.domain.advance import SecondLook, advance, wants_second_look
 from trueup.domain.compare import compare
 from trueup.domain.correlate import Known, Place, correlate, held_at_breaks

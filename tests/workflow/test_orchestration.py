@@ -114,7 +114,8 @@ def test_what_is_severe_reaches_people_and_machines(desk: Desk) -> None:
     assert [line["asset"] for line in document["breaks"]] == ["BTC"]
     assert "venue       0.5" in document["text"]
     attributes = {name: found["Value"] for name, found in envelope["MessageAttributes"].items()}
-    assert attributes == {"severity": "CRITICAL", "venue": "coinbase", "account": "cb-main", "kind": '["quantity"]'}
+    named = {"type": "breaks", "severity": "CRITICAL", "venue": "coinbase", "account": "cb-main"}
+    assert attributes == named | {"kind": '["quantity"]'}
 
 
 def test_a_disabled_trueup_fetches_nothing_and_says_so(desk: Desk) -> None:

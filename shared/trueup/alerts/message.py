@@ -1,4 +1,4 @@
-"""The words: what a person reads at 3 a.m., and the same facts for machines."""
+"""What a run says of an account: a document for machines, a text for people, and one line that says it all."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,61 +6,56 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
-from trueup.alerts.words import UNKNOWN_NAME, cause_words, in_flight_words
-from trueup.domain.amounts import plain
+from trueup.alerts.text import Said, subject_of, text_of
 from trueup.domain.reading import digest, format_time
 from trueup.domain.reasons import Severity
-from trueup.domain.report import AccountReport, Kind, Line, Outcome, RunReport, line_document
+from trueup.domain.report import UNVERIFIED, AccountReport, Kind, Line, Outcome, RunReport, line_document
 
 SCHEMA = 1
 MAX_LINES = 20
-"""Lines in one message; the rest is counted. Keeps the message under SNS's 256 KB."""
-MAX_NAME = 60
-"""Characters of a name in the text; the document has it whole."""
-MAX_SUBJECT = 99
-"""SNS wants a subject of less than 100 characters."""
+"""Lines of a sort in one message; the rest is counted. Keeps the message under SNS's 256 KB."""
 
-NOWHERE: Mapping[str, Any] = MappingProxyType({})
-"""No account's audit has begun."""
-
-WORDS = {
-    Kind.SIGN_FLIP: "opposite sides",
-    Kind.MISSING_AT_VENUE: "missing at the venue",
-    Kind.UNEXPECTED_AT_VENUE: "not in the book",
-    Kind.QUANTITY: "quantity differs",
-    Kind.ACCOUNT_EMPTY: "the venue shows nothing at all",
-}
-"""What people read for each kind of break, in alerts and in tables."""
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+"""What a frozen report has besides its lines, where it has nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One message about one account in one run. `alert_id` is the same however often it is sent."""
+    """One message. `alert_id` is the same however often it is sent."""
 
     alert_id: str
     subject: str
     text: str
     document: dict[str, Any]
-    severity: Severity
-    venue: str
-    account_id: str
+    severity: str
+    """Of the worst line; OK where nothing is wrong, and UNVERIFIED where what is said is that."""
+    venue: str | None
+    """None, and no account, for a message about many."""
+    account_id: str | None
     kinds: tuple[str, ...]
 
+    @property
+    def type(self) -> str:
+        """What sort of message it is (docs/formats.md)."""
+        return str(self.document["type"])
 
-def alerts_of(report: RunReport, positions: Mapping[str, Any] = NOWHERE) -> list[Alert]:
+
+def alerts_of_accounts(report: RunReport, frozen: Mapping[str, Any] = NOTHING) -> list[Alert]:
     """Say what is worth saying about a run: one alert for each account with something that is news.
 
-    `positions` is how far each account's audit had come by then ({"seq", "hash"}, or None): whoever keeps the alert
-    keeps a witness of the audit outside of Trueup.
+    `frozen` is what the frozen report has besides: `told` (domain.told), and `audit`, how far each account's audit had
+    come by then ({"seq", "hash"}, or None): whoever keeps the alert keeps a witness of the audit outside of Trueup.
     """
+    told, positions = frozen.get("told", {}), frozen.get("audit", {})
     alerts = []
     for account in report.accounts:
-        said = account.news
-        whole_account = [line for line in said if line.kind is Kind.ACCOUNT_EMPTY]
-        if said:
+        besides = told.get(account.account_id, {})
+        lines = account.news
+        whole_account = tuple(line for line in lines if line.kind is Kind.ACCOUNT_EMPTY)
+        if lines or besides:
             # An account that shows nothing is one problem, not one for each thing it should hold.
-            venue, position = report.venues[account.account_id], positions.get(account.account_id)
-            alerts.append(_alert(report, account, venue, whole_account or said, position))
+            ranked = sorted(whole_account or lines, key=_worst_first)
+            alerts.append(_alert(report, account, ranked, besides, positions.get(account.account_id)))
     return alerts
 
 
@@ -72,38 +67,60 @@ def alert_id_of(run_id: str, account_id: str) -> str:
 def _alert(
     report: RunReport,
     account: AccountReport,
-    venue: str,
-    said: Sequence[Line],
+    ranked: Sequence[Line],
+    besides: Mapping[str, Any],
     position: Mapping[str, Any] | None,
 ) -> Alert:
-    ranked = sorted(said, key=_worst_first)
-    severity = ranked[0].severity or Severity.OK
-    alert_id = alert_id_of(report.run_id, account.account_id)
-    kinds = tuple(sorted({str(line.kind) for line in said if line.kind is not None}))
-    shown, left_out = ranked[:MAX_LINES], ranked[MAX_LINES:]
-    subject = _subject(severity, account.account_id, venue, ranked)
-    text = _text(report, account, venue, severity, ranked, alert_id, position)
+    venue = report.venues[account.account_id]
+    said = Said(
+        alert_id=alert_id_of(report.run_id, account.account_id),
+        report=report,
+        account=account,
+        venue=venue,
+        breaks=tuple(filter(_is_break, ranked)),
+        explained=tuple(line for line in ranked if not _is_break(line)),
+        open=besides.get("open", {}),
+        resolved=besides.get("resolved", []),
+        acknowledged=besides.get("acknowledged", []),
+        verification=besides.get("verification"),
+        position=position,
+        at_most=MAX_LINES,
+    )
+    kinds = tuple(sorted({str(line.kind) for line in said.breaks if line.kind is not None}))
+    severity = _severity(said)
+    subject, text = subject_of(said), text_of(said)
     document = {
         "schema": SCHEMA,
-        "alert_id": alert_id,
-        "type": "breaks" if kinds else "in_flight",
+        "alert_id": said.alert_id,
+        "type": said.type,
         "run_id": report.run_id,
         "account_id": account.account_id,
         "venue": venue,
-        "severity": severity.name,
+        "severity": severity,
         "kinds": list(kinds),
         "compared_at": format_time(report.compared_at),
         "base": report.prices.base,
-        "breaks": [line_document(line) for line in shown if _is_break(line)],
-        "breaks_left_out": sum(map(_is_break, left_out)),
-        "explained": [line_document(line) for line in shown if not _is_break(line)],
-        "explained_left_out": sum(not _is_break(line) for line in left_out),
+        "breaks": [line_document(line) | dict(said.open.get(line.break_id, {})) for line in said.breaks[:MAX_LINES]],
+        "breaks_left_out": len(said.breaks[MAX_LINES:]),
+        "explained": [line_document(line) for line in said.explained[:MAX_LINES]],
+        "explained_left_out": len(said.explained[MAX_LINES:]),
+        "resolved": list(said.resolved[:MAX_LINES]),
+        "resolved_left_out": len(said.resolved[MAX_LINES:]),
+        "acknowledged": list(said.acknowledged[:MAX_LINES]),
+        "acknowledged_left_out": len(said.acknowledged[MAX_LINES:]),
+        "verification": said.verification,
         "reasons": [str(reason) for reason in account.reasons],
         "audit": None if position is None else dict(position),
         "subject": subject,
         "text": text,
     }
-    return Alert(alert_id, subject, text, document, severity, venue, account.account_id, kinds)
+    return Alert(said.alert_id, subject, text, document, severity, venue, account.account_id, kinds)
+
+
+def _severity(said: Said) -> str:
+    if said.type == "unverified":
+        return UNVERIFIED
+    return (said.breaks[0].severity or Severity.OK).name if said.breaks else Severity.OK.name
 
 
 def _worst_first(line: Line) -> tuple[int, Decimal, str, str, str]:
@@ -113,126 +130,3 @@ def _worst_first(line: Line) -> tuple[int, Decimal, str, str, str]:
 
 def _is_break(line: Line) -> bool:
     return line.outcome is Outcome.BREAK
-
-
-def _label(severity: Severity) -> str:
-    """Name how bad it is; what is explained is no break, and said for information."""
-    return severity.name if severity else "INFO"
-
-
-def _subject(severity: Severity, account_id: str, venue: str, ranked: Sequence[Line]) -> str:
-    """Return one short ASCII line: what SNS allows."""
-    first = ranked[0]
-    what = f"{_name(first.asset)} {_what(first)}" if first.asset else _what(first)
-    more = f" and {len(ranked) - 1} more" if len(ranked) > 1 else ""
-    subject = f"[Trueup] {_label(severity)} {account_id} ({venue}): {what}{more}"
-    printable = "".join(letter if " " <= letter <= "~" else "?" for letter in subject)
-    return printable if len(printable) <= MAX_SUBJECT else printable[: MAX_SUBJECT - 3] + "..."
-
-
-def _what(line: Line) -> str:
-    return WORDS[line.kind] if line.kind is not None else "on its way"
-
-
-def _text(
-    report: RunReport,
-    account: AccountReport,
-    venue: str,
-    severity: Severity,
-    ranked: Sequence[Line],
-    alert_id: str,
-    position: Mapping[str, Any] | None,
-) -> str:
-    base = report.prices.base
-    paragraphs = [
-        f"{_label(severity)}: {_how_many(ranked)} in account {account.account_id} at {venue}.",
-        *(_paragraph(line, base, account.recheck) for line in ranked[:MAX_LINES]),
-    ]
-    if len(ranked) > MAX_LINES:
-        paragraphs.append(f"... and {len(ranked) - MAX_LINES} more in the report.")
-    if account.reasons:
-        paragraphs.append(f"Not everything could be verified: {', '.join(account.reasons)}.")
-    paragraphs.append(
-        "What to do next\n"
-        "  See the whole comparison:\n"
-        f"    trueup runs show {report.run_id} --account {account.account_id}\n"
-        "  See what the book believes:\n"
-        f"    trueup book show {account.account_id}"
-    )
-    paragraphs.append(
-        f"Run {report.run_id}\nCompared {format_time(report.compared_at)}, policy {report.policy_version}, {alert_id}"
-        + ("" if position is None else f"\nAudit {account.account_id}:{position['seq']}:{position['hash']}")
-    )
-    return "\n\n".join(paragraphs) + "\n"
-
-
-def _how_many(said: Sequence[Line]) -> str:
-    breaks = sum(map(_is_break, said))
-    explained = len(said) - breaks
-    counted = [
-        *([] if not breaks else ["1 break" if breaks == 1 else f"{breaks} breaks"]),
-        *([] if not explained else [f"{explained} {'difference' if explained == 1 else 'differences'} in flight"]),
-    ]
-    return " and ".join(counted)
-
-
-def _how_often(line: Line, recheck: str | None) -> str:
-    """Say how sure this is."""
-    if line.streak is not None and line.streak > 1:
-        return f"{line.streak} looks in a row"
-    if recheck == "read":
-        return "twice in this run"
-    return f"once; a second look failed ({recheck})"
-
-
-def _paragraph(line: Line, base: str, recheck: str | None) -> str:
-    severity = _label(line.severity or Severity.OK)
-    if line.kind is Kind.ACCOUNT_EMPTY:
-        return (
-            f"{severity}  the whole account: {_what(line)}\n"
-            "  Every wallet answered, and none holds anything, while the book does.\n"
-            "  Likely: funds moved, the wrong key or address, or a venue fault.\n"
-            f"  Seen {_how_often(line, recheck)}."
-        )
-    asset = f"{_name(line.asset)} ({UNKNOWN_NAME})" if line.unmapped else _name(line.asset)
-    asset = asset if line.field == "total" else f"{asset} ({line.field})"
-    rows = [
-        f"{severity}  {asset} in {_name(line.wallet)}: {_what(line)}",
-        f"  book        {_amount(line.book)}",
-        f"  venue       {_amount(line.venue)}",
-        f"  difference  {_signed(line.difference)}{_percent(line.relative)}",
-        f"  worth       {'no price' if line.worth is None else f'{money(line.worth)} {base}'}",
-    ]
-    if not _is_break(line):
-        rows.append(f"  explained   {in_flight_words(line)}; nothing to do unless you do not know of it")
-        return "\n".join(rows)
-    rows += [
-        f"  seen        {_how_often(line, recheck)}",
-        *([] if line.cause is None else [f"  looks like  {cause_words(line.cause)}"]),
-        f"  break       {line.break_id}",
-    ]
-    return "\n".join(rows)
-
-
-def money(value: Decimal) -> str:
-    """Write an amount of money for people: two places, thousands apart."""
-    return f"{value:,.2f}"
-
-
-def _name(text: str | None) -> str:
-    text = text or "-"
-    return text if len(text) <= MAX_NAME else text[: MAX_NAME - 3] + "..."
-
-
-def _amount(value: Decimal | None) -> str:
-    return "-" if value is None else plain(value)
-
-
-def _signed(value: Decimal | None) -> str:
-    if value is None:
-        return "-"
-    return f"+{plain(value)}" if value > 0 else plain(value)
-
-
-def _percent(relative: Decimal | None) -> str:
-    return "" if relative is None else f"  ({relative * 100:.2f} % of the book)"

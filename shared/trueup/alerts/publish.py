@@ -34,14 +34,13 @@ def message(alert: Alert) -> dict[str, Any]:
     The document is the default, not one copy for each protocol: all copies together must stay under SNS's 256 KB.
     """
     people = {"email": alert.text, "sms": alert.subject}
+    named = {"type": alert.type, "severity": alert.severity, "venue": alert.venue, "account": alert.account_id}
     return {
         "Subject": alert.subject,
         "MessageStructure": "json",
         "Message": json.dumps({"default": canonical_json(alert.document), **people}, ensure_ascii=False),
         "MessageAttributes": {
-            "severity": {"DataType": "String", "StringValue": alert.severity.name},
-            "venue": {"DataType": "String", "StringValue": alert.venue},
-            "account": {"DataType": "String", "StringValue": alert.account_id},
+            **{name: {"DataType": "String", "StringValue": text} for name, text in named.items() if text is not None},
             "kind": {"DataType": "String.Array", "StringValue": json.dumps(alert.kinds)},
         },
     }

@@ -25,6 +25,7 @@ from .report import (
     break_id,
     is_said_though_explained,
 )
+from .windows import is_within
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,11 +248,14 @@ class _Steps:
         """Say once for each item in flight that something of great worth is on its way; it changes no streak."""
         if self.is_newest and track is not None and track.open:
             self.looks[key] = Explained(self.at, self._run_id, line.references)
-        if not is_said_though_explained(line, self._alerting(line).explained_from_worth):
+        alerting = self._alerting(line)
+        if not is_said_though_explained(line, alerting.explained_from_worth):
             return line
         before = track or self._new_track(key, line)
         told = before.told_in_flight
         if not self.is_newest or (told is not None and set(line.references) <= set(told)):
+            return line
+        if is_within(self.at, alerting.quiet_hours, alerting.maintenance):
             return line
         told = tuple(sorted({*(told or ()), *line.references}))
         self.changed[key] = replace(before, told_in_flight=told)

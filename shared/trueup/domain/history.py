@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from .blindness import Blindness
 from .breaks import Break
 from .reasons import Severity
 
@@ -52,3 +53,5 @@ class History:
     """By break id."""
     breaks: Mapping[str, Break] = field(default_factory=dict)
     """The lives of its breaks, by break id: those that are over, too, as long as they are kept."""
+    blindness: Blindness | None = None
+    """How long it has not been verified whole, if it ever was not."""

@@ -9,6 +9,7 @@ from .history import Track
 from .policy import Alerting
 from .reasons import Severity
 from .report import Line, News
+from .windows import is_within
 
 
 def news_of(track: Track, line: Line, known: Break | None, alerting: Alerting, now: datetime) -> News | None:
@@ -19,6 +20,8 @@ def news_of(track: Track, line: Line, known: Break | None, alerting: Alerting, n
     severity = line.severity or Severity.OK
     if severity < alerting.alert_from or (known is not None and _is_quiet(known, severity, now)):
         return None
+    if severity is not Severity.CRITICAL and is_within(now, alerting.quiet_hours, alerting.maintenance):
+        return None  # it is not kept as said, and so is said after that
     if track.said is None:
         came_back = known is not None and known.phase in (Status.RESOLVED, Status.REOPENED)
         return News.REOPENED if came_back else News.CONFIRMED

@@ -95,6 +95,14 @@ class Alerting:
     remind_minor_seconds: int
     remind_major_seconds: int
     remind_critical_seconds: int
+    unverified_runs: int
+    """Runs in a row after which people hear that an account cannot be verified."""
+    quiet_hours: tuple[str, ...]
+    """Hours of every day in which only what is critical is said (`windows`)."""
+    maintenance: tuple[str, ...]
+    """Windows of time in which only what is critical is said."""
+    digest_above: int
+    """Accounts that a run has something to say of beyond which it says so in one message; asked of no account."""
 
     def due_after(self, severity: Severity) -> timedelta:
         """Return how long after it is first seen a break is to be resolved."""

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from .amounts import MAX_DIGITS, describe, shorten
 from .reading import Malformed, read_amount, read_list, read_text
 from .reasons import SEVERITIES, Severity
+from .windows import read_maintenance, read_quiet_hours
 
 MAX_FRACTIONS = 100
 """Fee fractions in one list: each is tried on every break."""
@@ -113,6 +114,10 @@ FIELDS: Mapping[str, Mapping[str, Field]] = {
         "remind_minor_seconds": Field(_seconds, 604_800),
         "remind_major_seconds": Field(_seconds, 86_400),
         "remind_critical_seconds": Field(_seconds, 3600),
+        "unverified_runs": Field(_times, 3),
+        "quiet_hours": Field(read_quiet_hours, ()),
+        "maintenance": Field(read_maintenance, ()),
+        "digest_above": Field(_times, 10),
     },
     "correlate": {
         # Common tiers of spot and perpetual markets, no one venue's list: a desk states what it pays.

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from trueup.alerts.message import alerts_of
+from trueup.alerts.digest import alerts_of
 from trueup.alerts.publish import Publisher, SnsPublisher
 from trueup.clock import utc_now
 from trueup.config import CompareSettings
@@ -105,9 +105,10 @@ class CompareStep:
         """Do everything a frozen report asks for."""
         report = read_run_report(document)
         # People first: a crash after this may say something twice, but nothing is kept as said that was not.
-        alerts = alerts_of(report, document.get("audit", {}))
+        alerts = alerts_of(report, document)
         for_each(self.publisher.publish, alerts)
         for_each(self.histories.keep, looks_of(report, document))
+        for_each(lambda kept: self.histories.keep_blindness(*kept), document.get("blindness", {}).items())
         parts = list(zip(report.accounts, document["accounts"], strict=True))
         sha256 = digest(document)
         hashes = for_each(lambda part: self._append(report, part[0], digest(part[1]), sha256, key), parts)

@@ -8,8 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from trueup.domain.advance import Advanced, SecondLook, advance, wants_second_look
+from trueup.domain.blindness import Blindness, BlindNews, blindness_document, looked_for
 from trueup.domain.break_documents import event_document
-from trueup.domain.breaks import Agreed
+from trueup.domain.breaks import Agreed, Look
 from trueup.domain.compare import compare, unverified
 from trueup.domain.correlate import Known, Place, correlate, held_at_breaks
 from trueup.domain.documents import read_observation
@@ -21,6 +22,7 @@ from trueup.domain.reading import Malformed
 from trueup.domain.reasons import REASON_OF_ERROR, Reason, Severity
 from trueup.domain.report import AccountReport, Failure, Outcome, PricesUsed, RunReport, run_report_document
 from trueup.domain.report_reading import read_run_report
+from trueup.domain.told import told_besides
 from trueup.domain.tracks import track_document
 from trueup.parallel import for_each
 from trueup.store import keys
@@ -81,16 +83,18 @@ class Judging:
             key = keys.observation_object(manifest.run_id, account_id)
             seen = self._observation(key, account_id) if key in observed else None
             found = seen or failures.get(account_id) or _nothing_written(account_id, manifest)
+            failure = found if isinstance(found, Failure) else None
             if isinstance(found, Failure):
-                return Seen(self._unread(found, manifest), History(), found)
-            report = self._compared(found, manifest, prices)
-            held = held_at_breaks(found, report)
+                report, held = self._unread(found, manifest), {}
+            else:
+                report = self._compared(found, manifest, prices)
+                held = held_at_breaks(found, report)
             try:
                 history = self.histories.of_account(account_id, with_breaks=bool(report.breaks))
-                return Seen(report, history, None, held)
             except Malformed as error:
                 # Without its history an account may be told again what it was told before; never the reverse.
-                return Seen(report, History(), _malformed(account_id, "its history", error), held)
+                history, failure = History(), failure or _malformed(account_id, "its history", error)
+            return Seen(report, history, failure, held)
 
         account_ids = sorted(manifest.accounts)
         seen = dict(zip(account_ids, for_each(see, account_ids), strict=True))
@@ -133,40 +137,61 @@ class Judging:
             return advance(seen.report, seen.history, self.policy, venue, seconds[account_id])
 
         seconds = dict(zip(look.accounts, for_each(look_again, look.accounts), strict=True))
-        advanced = [place(account_id) for account_id in look.accounts]
-        told = [look.prices_failure, *(seen.failure for seen in look.accounts.values())]
+        advanced = {account_id: place(account_id) for account_id in look.accounts}
+        failures = [look.prices_failure, *(seen.failure for seen in look.accounts.values())]
         report = RunReport(
             run_id=manifest.run_id,
             started_at=manifest.started_at,
             compared_at=self.clock(),
             policy_version=self.policy.version,
             prices=look.prices_used,
-            accounts=self._with_causes([one.report for one in advanced], look),
+            accounts=self._with_causes([one.report for one in advanced.values()], look),
             venues=manifest.accounts,
-            failures=tuple(failure for failure in told if failure is not None),
+            failures=tuple(failure for failure in failures if failure is not None),
         )
-        tracks = {one.report.account_id: [track_document(track) for track in one.tracks] for one in advanced}
-        breaks = {one.report.account_id: self._looks_at_breaks(one, look) for one in advanced}
-        told_of = [account.account_id for account in report.accounts if account.news]
-        return run_report_document(report) | {
-            "assets_version": assets_version(),
-            "tracks": {name: found for name, found in tracks.items() if found},
-            "breaks": {name: found for name, found in breaks.items() if found},
-            "manifest_sha256": manifest.sha256,
-            "looks": {name: _looks(look.accounts[name], seconds[name]) for name in sorted(looked_again)},
+        return (
+            run_report_document(report)
+            | {
+                "assets_version": assets_version(),
+                "manifest_sha256": manifest.sha256,
+                "looks": {name: _looks(look.accounts[name], seconds[name]) for name in sorted(looked_again)},
+            }
+            | self._what_follows(report, look, advanced)
+        )
+
+    def _what_follows(self, report: RunReport, look: FirstLook, advanced: Mapping[str, Advanced]) -> dict[str, Any]:
+        """Write what becomes of histories, and what people are told besides the lines that are news."""
+        looks = {name: self._looks_at_breaks(one, look) for name, one in advanced.items()}
+        blind = {account.account_id: self._blindness(account, look, report) for account in report.accounts}
+        told = {name: told_besides(look.accounts[name].history, looks[name], *blind[name]) for name in look.accounts}
+        told_of = [account.account_id for account in report.accounts if account.news or told[account.account_id]]
+        return {
+            "tracks": _filled({name: [*map(track_document, one.tracks)] for name, one in advanced.items()}),
+            "breaks": _filled(
+                {name: {each: event_document(said) for each, said in found.items()} for name, found in looks.items()}
+            ),
+            "blindness": {name: blindness_document(now) for name, (now, _) in blind.items() if now is not None},
+            "told": _filled(told),
+            "digest": len(told_of) > self.policy.alerting("", "", None).digest_above,
             "audit": dict(zip(told_of, for_each(self.audit.position, told_of), strict=True)),
         }
 
-    def _looks_at_breaks(self, advanced: Advanced, look: FirstLook) -> dict[str, Any]:
-        """Write what a look says of breaks; of one that is over, whether its book was adopted meanwhile."""
+    def _blindness(
+        self, account: AccountReport, look: FirstLook, report: RunReport
+    ) -> tuple[Blindness | None, BlindNews | None]:
+        account_id = account.account_id
+        alerting = self.policy.alerting(account_id, look.manifest.accounts[account_id], None)
+        return looked_for(look.accounts[account_id].history.blindness, account, alerting, report.compared_at)
+
+    def _looks_at_breaks(self, advanced: Advanced, look: FirstLook) -> dict[str, Look]:
+        """Return what a look says of breaks; of one that is over, whether its book was adopted meanwhile."""
         account_id = advanced.report.account_id
         known = look.accounts[account_id].history.breaks
-        found = {}
+        found = dict(advanced.looks)
         for break_id, said in advanced.looks.items():
             if isinstance(said, Agreed) and break_id in known:
                 adopted = self.histories.adopted(account_id, known[break_id].last_seen_at, said.at)
-                said = replace(said, adjusted=adopted)
-            found[break_id] = event_document(said)
+                found[break_id] = replace(said, adjusted=adopted)
         return found
 
     def _with_causes(self, reports: Sequence[AccountReport], look: FirstLook) -> tuple[AccountReport, ...]:
@@ -227,6 +252,11 @@ class Judging:
             other = Malformed("snapshot.account_id", f"is {seen}: another account's evidence")
             return _malformed(account_id, key, other)
         return under_our_names(observation, names(observation.snapshot.venue))
+
+
+def _filled(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out the accounts of which there is nothing to write."""
+    return {name: written for name, written in found.items() if written}
 
 
 def _looks(first: Seen, second: SecondLook | None) -> dict[str, str | None]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from trueup.domain.blindness import Blindness, read_blindness
 from trueup.domain.break_documents import read_look
 from trueup.domain.breaks import Break, Place, is_news
 from trueup.domain.history import History, Track
@@ -47,14 +48,17 @@ class Histories:
         """Return what is known of an account; its breaks if wanted, or if any is open. Raises Malformed."""
         looked_at: datetime | None = None
         tracks: dict[str, Track] = {}
+        blindness: Blindness | None = None
         for row in self._rows.query(keys.audit(account_id), prefix=keys.TRACK):
             if row["sk"] == keys.LAST_LOOK:
                 looked_at = read_time(row.get("looked_at"), keys.LAST_LOOK)
+            elif row["sk"] == keys.BLINDNESS:
+                blindness = read_blindness(_document(row), keys.BLINDNESS)
             else:
                 track = read_track(_document(row), row["sk"])
                 tracks[track.break_id] = track
         wanted = with_breaks or any(track.open for track in tracks.values())
-        return History(looked_at, tracks, self._breaks.of_account(account_id) if wanted else {})
+        return History(looked_at, tracks, self._breaks.of_account(account_id) if wanted else {}, blindness)
 
     def adopted(self, account_id: str, start: datetime, end: datetime) -> bool:
         """Tell whether somebody adopted the venue's holdings as the book in this time, both ends included."""
@@ -74,6 +78,13 @@ class Histories:
         for start in range(0, max(len(lines), 1), LINES_AT_ONCE):
             if not self._keep(look, looked, tracks, lines[start : start + LINES_AT_ONCE]):
                 return
+
+    def keep_blindness(self, account_id: str, document: Mapping[str, Any]) -> None:
+        """Write for how many runs an account could not be verified, unless a newer run has been there."""
+        pk, sk = keys.blindness(account_id)
+        over = {} if document["runs"] else {"expires_at": _seconds(read_time(document["at"], "at") + FORGET_AFTER)}
+        not_newer = Condition("absent_or_at_most", "at", document["at"])
+        self._rows.put({"pk": pk, "sk": sk, **document, **over}, not_newer)
 
     def _keep(self, look: Row, looked: Looked, tracks: Mapping[str, Mapping[str, Any]], lines: Sequence[str]) -> bool:
         """Write the look with some of its lines; False when a newer look has been there."""
@@ -116,5 +127,9 @@ def _document(row: Row) -> dict[str, Any]:
 def _track_row(looked: Looked, document: Mapping[str, Any]) -> Row:
     pk, sk = keys.track(looked.account_id, document["break_id"])
     forgotten = read_track(document).is_nothing
-    expiry = {"expires_at": int((looked.at + FORGET_AFTER).timestamp())} if forgotten else {}
+    expiry = {"expires_at": _seconds(looked.at + FORGET_AFTER)} if forgotten else {}
     return {"pk": pk, "sk": sk, **document, **expiry}
+
+
+def _seconds(moment: datetime) -> int:
+    return int(moment.timestamp())

@@ -19,6 +19,7 @@ FAILURE = "FAILURE#"
 RECHECK = "RECHECK#"
 TRACK = "TRACK#"
 LAST_LOOK = f"{TRACK}LAST_LOOK"
+BLINDNESS = f"{TRACK}BLINDNESS"
 BREAK = "BREAK#"
 EVENT = "EVENT#"
 ADOPTED = "ADOPTED#"
@@ -89,6 +90,11 @@ def checkpoint(of_day: str) -> str:
 def last_look(account_id: str) -> tuple[str, str]:
     """Return the row that says when an account was last looked at; no break's id is like its sort key."""
     return audit(account_id), LAST_LOOK
+
+
+def blindness(account_id: str) -> tuple[str, str]:
+    """Return the row that says for how many runs an account could not be verified."""
+    return audit(account_id), BLINDNESS
 
 
 def track(account_id: str, break_id: str) -> tuple[str, str]:

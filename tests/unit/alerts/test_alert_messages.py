@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from tests.unit.money_kit import NOON, after, book, holding, item, judge, later, policy, prices, snapshot
-from trueup.alerts.message import MAX_LINES, Alert, alerts_of, money
+from trueup.alerts.digest import alerts_of
+from trueup.alerts.message import MAX_LINES, Alert
 from trueup.alerts.publish import SnsPublisher, message
+from trueup.alerts.words import money
 from trueup.domain.advance import SecondLook, advance
 from trueup.domain.compare import unverified
 from trueup.domain.history import History
@@ -149,7 +151,7 @@ def test_each_account_is_one_alert() -> None:
 def test_an_alert_is_as_bad_as_its_worst_break_and_begins_with_it() -> None:
     alert = only(account(BTC="9.98", ETH="5"))
     assert [line["severity"] for line in alert.document["breaks"]] == ["CRITICAL", "MAJOR"]
-    assert (alert.severity, alert.document["severity"]) == (Severity.CRITICAL, "CRITICAL")
+    assert (alert.severity, alert.document["severity"]) == ("CRITICAL", "CRITICAL")
     assert alert.subject == "[Trueup] CRITICAL cb-main (coinbase): ETH quantity differs and 1 more"
     assert alert.text.startswith("CRITICAL: 2 breaks in account cb-main at coinbase.\n")
 
@@ -216,6 +218,11 @@ def test_machines_get_the_facts_as_the_report_has_them() -> None:
         "breaks_left_out": 0,
         "explained": [],
         "explained_left_out": 0,
+        "resolved": [],
+        "resolved_left_out": 0,
+        "acknowledged": [],
+        "acknowledged_left_out": 0,
+        "verification": None,
         "reasons": [],
         "audit": None,
         "subject": alert.subject,
@@ -274,7 +281,7 @@ def test_what_is_in_flight_beyond_what_a_message_takes_is_counted_apart() -> Non
     (alert,) = alerts_of(run_of(replace(seen, lines=(*seen.lines, explained))))
     document = alert.document
     assert (len(document["breaks"]), document["breaks_left_out"]) == (MAX_LINES, 0)
-    assert (document["explained"], document["explained_left_out"]) == ([], 1)
+    assert (len(document["explained"]), document["explained_left_out"]) == (1, 0)
 
 
 def test_what_could_not_be_verified_is_said_too() -> None:
@@ -292,7 +299,7 @@ def test_an_alert_says_what_to_do_next() -> None:
 def test_an_alert_is_a_witness_of_how_far_the_audit_had_come() -> None:
     position = {"seq": 41, "hash": "5a" * 32}
     report = run_of(*(seen_twice(account(name, BTC="5"), default_policy()) for name in ("cb-main", "cb-two")))
-    main, two = alerts_of(report, {"cb-main": position, "cb-two": None})
+    main, two = alerts_of(report, {"audit": {"cb-main": position, "cb-two": None}})
     assert (main.document["audit"], two.document["audit"]) == (position, None)
     assert main.text.splitlines()[-1] == f"Audit cb-main:41:{'5a' * 32}"
     assert "Audit" not in two.text
@@ -367,6 +374,7 @@ def test_people_get_the_text_and_machines_the_document() -> None:
 def test_subscribers_can_filter_by_severity_venue_account_and_kind() -> None:
     sent = message(only(account(BTC="5", ETH="0")))
     assert sent["MessageAttributes"] == {
+        "type": {"DataType": "String", "StringValue": "breaks"},
         "severity": {"DataType": "String", "StringValue": "CRITICAL"},
         "venue": {"DataType": "String", "StringValue": "coinbase"},
         "account": {"DataType": "String", "StringValue": "cb-main"},

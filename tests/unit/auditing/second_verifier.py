@@ -200,7 +200,8 @@ class _Store:
                 yield from self.entry(entries[account], part, report, key)
             yield from self.evidence(run_id, account, part, report["looks"].get(account, {}))
         yield from self.named(run_id, report)
-        alerts = [account for account, part in parts.items() if any("news" in line for line in part["lines"])]
+        told = {name for name, part in parts.items() if any("news" in line for line in part["lines"])}
+        alerts = [account for account in parts if account in told | report["told"].keys()]
         should = {
             "pk": f"RUNS#{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}",
             "sk": f"RUN#{run_id}",

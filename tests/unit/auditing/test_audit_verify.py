@@ -555,7 +555,13 @@ def test_an_alert_holds_an_anchor_of_the_entry_before_it() -> None:
         position = alert.document["audit"]
         taken = Anchor(alert.account_id, position["seq"], position["hash"])
         assert verify(desk, anchors=(taken,)).difference is None
-    assert [(alert.account_id, alert.document["audit"]["seq"]) for alert in desk.sent] == [("cb-old", 1), ("cb-two", 5)]
+    said = [(alert.account_id, alert.document["audit"]["seq"], alert.type) for alert in desk.sent]
+    assert said == [
+        ("cb-old", 1, "breaks"),
+        ("cb-old", 2, "resolved"),
+        ("cb-two", 5, "breaks"),
+        ("cb-two", 8, "resolved"),
+    ]
 
 
 # -- what nobody could look at -------------------------------------------------------------------------------------

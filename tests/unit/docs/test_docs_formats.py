@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cli.strict_yaml import parse_yaml
-from trueup.alerts.message import alerts_of
+from trueup.alerts.digest import alerts_of
 from trueup.config import ROOM
 from trueup.domain.advance import SecondLook, advance
 from trueup.domain.compare import compare
@@ -109,6 +109,6 @@ def test_the_sample_alert_is_what_the_examples_give() -> None:
     report = run_report()
     (seen,) = report.accounts
     stands = advance(seen, History(), default_policy(), "coinbase", SecondLook(seen)).report
-    (alert,) = alerts_of(replace(report, accounts=(stands,)), {"cb-main": {"seq": 41, "hash": "5a" * 32}})
+    (alert,) = alerts_of(replace(report, accounts=(stands,)), {"audit": {"cb-main": {"seq": 41, "hash": "5a" * 32}}})
 
     assert json.loads(sample("Alert")) == alert.document

@@ -107,3 +107,11 @@ def test_what_is_suppressed_is_quiet_until_then_unless_it_gets_worse(track: Trac
     assert news(track, line(**said), quiet, minutes=120) is None
     assert news(track, line(**said), quiet, minutes=121) is not None
     assert news(track, line(**said, severity=Severity.CRITICAL), quiet) is not None
+
+
+def test_in_quiet_hours_and_in_maintenance_only_what_is_critical_is_said_and_the_rest_after_them() -> None:
+    window = "2026-11-22T12:00:00.000Z/2026-11-22T13:00:00.000Z"
+    for quiet in (replace(ALERTING, quiet_hours=("12:00-13:00",)), replace(ALERTING, maintenance=(window,))):
+        for minutes, told in ((0, None), (59.9, None), (60, News.CONFIRMED)):
+            assert news_of(UNTOLD, line(), OPEN, quiet, at(minutes)) is told
+        assert news_of(UNTOLD, line(severity=Severity.CRITICAL), OPEN, quiet, at(0)) is News.CONFIRMED

@@ -28,6 +28,8 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "alert_from": ("MINOR", "MAJOR", "CRITICAL"),
     "explained_from_worth": ("0", "10000"),
     "worth_grown": ("0", "1"),
+    "quiet_hours": ([], ["22:00-06:30"]),
+    "maintenance": ([], ["2026-11-22T22:00:00Z/2026-11-23T02:00:00Z"]),
     "fee_fractions": ([], ["0.001", "0.0001"]),
 }
 WHOLE = (1, 30, "99")
@@ -130,6 +132,10 @@ def test_the_document_is_the_file_as_it_was_meant_and_what_is_built_in() -> None
         "remind_minor_seconds": 604_800,
         "remind_major_seconds": 86_400,
         "remind_critical_seconds": 3600,
+        "unverified_runs": 3,
+        "quiet_hours": [],
+        "maintenance": [],
+        "digest_above": 10,
     }
 
 

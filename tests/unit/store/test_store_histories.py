@@ -9,6 +9,7 @@ import pytest
 
 from tests.unit.domain.test_domain_breaks import ANN, agreed, at, seen
 from tests.unit.money_kit import NOON, later
+from trueup.domain.blindness import Blindness, blindness_document
 from trueup.domain.break_documents import event_document
 from trueup.domain.breaks import Acknowledged, Event, Status
 from trueup.domain.history import History, Track
@@ -196,3 +197,18 @@ def test_an_adoption_is_found_in_its_time(rows: Rows) -> None:
     assert not histories.adopted("cb-main", at(0), at(4.9))
     assert not histories.adopted("cb-main", at(5.1), at(9))
     assert not histories.adopted("cb-other", at(0), at(9))
+
+
+def test_how_long_an_account_was_not_verified_is_part_of_its_history_and_expires_when_it_is_over(rows: Rows) -> None:
+    histories = Histories(rows, 400)
+    blind = Blindness(at(5), at(0), 2, 2)
+    histories.keep_blindness("cb-main", blindness_document(blind))
+    histories.keep_blindness("cb-main", blindness_document(Blindness(at(4), at(0), 1, 1)))
+    assert histories.of_account("cb-main", with_breaks=False) == History(blindness=blind)
+    row = rows.get(*keys.blindness("cb-main"))
+    assert row is not None
+    assert "expires_at" not in row
+    histories.keep_blindness("cb-main", blindness_document(Blindness(at(10), at(10), 0, 0)))
+    row = rows.get(*keys.blindness("cb-main"))
+    assert row is not None
+    assert row["expires_at"] == int(at(10).timestamp()) + 86_400
