@@ -23,6 +23,7 @@ LINES = ROOT / ".trueup" / "mutation-lines.json"
 _EXPLAINED = re.compile(r"^- (`[\w.]+`: `.*` → `.*`)$", re.MULTILINE)
 _TESTED_IN = {
     "advance": ("advance", "tracks"),
+    "history": ("advance", "tracks", "news"),
     "base_urls": ("documents",),
     "judge": ("judge", "compare", "severity", "tolerance"),
     "lines": ("compare", "severity", "pending"),
