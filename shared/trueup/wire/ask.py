@@ -1,10 +1,11 @@
-"""One request: GET over verified TLS, bounded in bytes, values and time. What the answer means is for who asked.
+"""One request over verified TLS, bounded in bytes, values and time. What the answer means is for who asked.
 
-Redirects are not followed, and there is no way to switch TLS verification off.
+`ask` only ever reads (GET); `tell` says something (POST) and is for people's endpoints, never for a venue. Redirects are
+not followed, and there is no way to switch TLS verification off.
 """
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import urllib3
@@ -18,6 +19,8 @@ from trueup.wire.words import redacted, shown
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 """Default limit of one answer, counted after decompression: 250 Coinbase rows are about 150 KB."""
+MAX_TOLD_BYTES = 64 * 1024
+"""Limit of what is read of the answer of somebody who was told something: a few words, or a page of an error."""
 MAX_VALUES = 250_000
 """Limit of the values in one answer: a value of three bytes takes a hundred in memory. 250 Coinbase rows have 6,000."""
 CONNECT_SECONDS = 3.0
@@ -66,17 +69,62 @@ def ask(
 
     Raises NoAnswer, and Dropped where a second attempt on another connection may do.
     """
+    sent = _Sent("GET", url, headers, None, _secrets(headers.values()))
+    return _exchange(pool, sent, host=host, seconds=seconds, monotonic=monotonic, limit=limit, keep=keep)
+
+
+def tell(
+    pool: urllib3.PoolManager | HTTPConnectionPool,
+    url: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    secrets: Iterable[str],
+    host: str,
+    seconds: float,
+    monotonic: Callable[[], float],
+    keep: Keep,
+) -> Received:
+    """Post a JSON body and get the answer, as `ask` does. `secrets` are taken out of it, like all headers sent.
+
+    Whoever is told may have listened although no whole answer comes back: `keep` sees the status it began with.
+    """
+    sent = _Sent(
+        "POST", url, {"Content-Type": "application/json", **headers}, body, _secrets((*headers.values(), *secrets))
+    )
+    return _exchange(pool, sent, host=host, seconds=seconds, monotonic=monotonic, limit=MAX_TOLD_BYTES, keep=keep)
+
+
+class _Sent(NamedTuple):
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes | None
+    secrets: tuple[bytes, ...]
+
+
+def _exchange(
+    pool: urllib3.PoolManager | HTTPConnectionPool,
+    sent: _Sent,
+    *,
+    host: str,
+    seconds: float,
+    monotonic: Callable[[], float],
+    limit: int,
+    keep: Keep,
+) -> Received:
     ends = monotonic() + seconds
     try:
         with until(lambda: ends - monotonic()):
             response = pool.request(
-                "GET",
-                url,
+                sent.method,
+                sent.url,
+                body=sent.body,
                 headers={
                     "Accept": "application/json",
                     "Accept-Encoding": "gzip",
                     "User-Agent": f"trueup/{__version__}",
-                    **headers,
+                    **sent.headers,
                 },
                 timeout=urllib3.Timeout(connect=min(CONNECT_SECONDS, seconds), read=seconds),
                 retries=False,
@@ -85,7 +133,7 @@ def ask(
                 decode_content=False,
             )
             try:
-                return _take(response, limit, _secrets(headers), keep)
+                return _take(response, limit, sent.secrets, keep)
             finally:
                 # An answer read to its end has given its connection back already; any other is closed here.
                 response.close()
@@ -142,10 +190,10 @@ def _tls_failed(error: exceptions.SSLError) -> NoAnswer:
     return NoAnswer(f"was not sent: the server's certificate is not trusted ({shown(fault)})", lasting=True)
 
 
-def _secrets(headers: Mapping[str, str]) -> tuple[bytes, ...]:
+def _secrets(sent: Iterable[str]) -> tuple[bytes, ...]:
     """List what an echoing server could send back to us: each value sent, a token without its scheme, its parts."""
     values = set()
-    for value in headers.values():
+    for value in sent:
         token = value.rpartition(" ")[2]
         values |= {value, token, *token.split(".")}
     return tuple(value.encode() for value in sorted(values, key=len, reverse=True) if len(value) >= 8)

@@ -10,6 +10,8 @@ from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from urllib3.connectionpool import HTTPConnectionPool
+
 from trueup.domain.addresses import is_public
 from trueup.wire.ask import NoAnswer, Received, ask
 from trueup.wire.connection import pinned_pool
@@ -76,6 +78,32 @@ def ask_at(
 
     Raises NoAnswer, and Dropped where the connection ended before an answer began.
     """
+
+    def send(pool: HTTPConnectionPool, left: float) -> Received:
+        return ask(
+            pool,
+            target.path,
+            {"Host": target.netloc, **headers},
+            host=target.netloc,
+            seconds=left,
+            monotonic=monotonic,
+            limit=limit,
+        )
+
+    return at_first_address(addresses, target, send, seconds=seconds)
+
+
+def at_first_address(
+    addresses: list[str],
+    target: Target,
+    send: Callable[[HTTPConnectionPool, float], Received],
+    *,
+    seconds: Callable[[], float],
+) -> Received:
+    """Let `send` do its part at the first address where somebody is, within what `seconds` says is left.
+
+    Raises what `send` raises, and NoAnswer.
+    """
     nobody = NoAnswer(f"found no address of {shown(target.host)}", unreached=True)
     for address in addresses:
         left = seconds()
@@ -83,15 +111,7 @@ def ask_at(
             raise NoAnswer("was not asked for: the time for it is used up", unreached=True)
         pool = pinned_pool(target.scheme, address, target.port, target.host)
         try:
-            return ask(
-                pool,
-                target.path,
-                {"Host": target.netloc, **headers},
-                host=target.netloc,
-                seconds=left,
-                monotonic=monotonic,
-                limit=limit,
-            )
+            return send(pool, left)
         except NoAnswer as error:
             if not error.unreached:
                 raise
