@@ -11,7 +11,7 @@ from cli.errors import NotThere
 from trueup.aws import client, code_of, use_session
 from trueup.books.sources import Books
 from trueup.books.table import TableBook
-from trueup.config import book_hosts, threshold
+from trueup.config import allowed_hosts, threshold
 from trueup.domain.policy import Policy, default_policy
 from trueup.errors import ConfigInvalid
 from trueup.secrets import read_token
@@ -83,7 +83,7 @@ class Cloud:
         return Books(
             self.book,
             token_of=lambda account_id, secret: read_token(account_id, secret, prefix),
-            allowed_hosts=book_hosts(self.outputs.get("BookAllowedHosts", "")),
+            allowed_hosts=allowed_hosts(self.outputs.get("BookAllowedHosts", "")),
             seconds=lambda: BOOK_SECONDS,
         )
 

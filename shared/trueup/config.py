@@ -104,8 +104,8 @@ class FetchSettings:
             venue=_text(env, "VENUE"),
             secret_prefix=_text(env, "SECRET_PREFIX"),
             timeout_milliseconds=_timeout(env),
-            book_allowed_hosts=book_hosts(env.get("BOOK_ALLOWED_HOSTS", "")),
             stack_name=_text(env, "STACK_NAME"),
+            book_allowed_hosts=allowed_hosts(env.get("BOOK_ALLOWED_HOSTS", "")),
         )
 
 
@@ -168,17 +168,43 @@ class CompareSettings:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class NotifySettings:
+    """What telling endpoints needs."""
+
+    table_name: str
+    endpoints_secret: str
+    queue_url: str
+    dead_letter_queue_url: str
+    allowed_hosts: frozenset[str]
+    """Hosts that may be told although they are not on the public internet."""
+    first_wait_seconds: int
+    """Before the second attempt; each further wait is twice as long."""
+    most_attempts: int
+
+    @classmethod
+    def from_env(cls, env: _Environment) -> "NotifySettings":
+        """Read the environment. Raises ConfigInvalid naming the variable and what is allowed."""
+        return cls(
+            table_name=_text(env, "TABLE_NAME"),
+            endpoints_secret=_text(env, "ALERT_ENDPOINTS"),
+            queue_url=_text(env, "DELIVERY_QUEUE_URL"),
+            dead_letter_queue_url=_text(env, "DELIVERY_DEAD_LETTER_QUEUE_URL"),
+            allowed_hosts=allowed_hosts(env.get("ALERT_ALLOWED_HOSTS", ""), "ALERT_ALLOWED_HOSTS"),
+            first_wait_seconds=_whole(env, "FIRST_WAIT_SECONDS", 1, 900),
+            most_attempts=_whole(env, "MOST_ATTEMPTS", 1, 100),
+        )
+
+
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", re.ASCII)
 
 
-def book_hosts(text: str) -> frozenset[str]:
-    """Read BookAllowedHosts: names of hosts, separated by commas; none in an empty text. Raises ConfigInvalid."""
+def allowed_hosts(text: str, name: str = "BOOK_ALLOWED_HOSTS") -> frozenset[str]:
+    """Read BookAllowedHosts or AlertAllowedHosts: hosts, by commas; none in an empty text. Raises ConfigInvalid."""
     hosts = [host.strip().lower() for host in text.split(",")] if text else []
     for host in hosts:
         if not _HOST.fullmatch(host):
-            raise ConfigInvalid(
-                f"BOOK_ALLOWED_HOSTS must be hosts such as books.internal, by commas; not {shorten(host)}"
-            )
+            raise ConfigInvalid(f"{name} must be hosts such as books.internal, by commas; not {shorten(host)}")
     return frozenset(hosts)
 
 

@@ -60,7 +60,7 @@ def read_heartbeat(secret: str) -> str:
 
 def _read(name: str, account_id: str, content: str) -> str | None:
     try:
-        return _secret_string(name)
+        return secret_string(name)
     except ClientError as error:
         if code_of(error) == "ResourceNotFoundException":
             raise ConfigInvalid(
@@ -82,7 +82,8 @@ def parse_credential(text: str | bytes | None, what: str) -> dict[str, Any]:
 
 
 @raising_store_unavailable
-def _secret_string(name: str) -> str | None:
+def secret_string(name: str) -> str | None:
+    """Return a secret's text; None where it is bytes. Raises StoreUnavailable, and ClientError in AWS's own words."""
     answer = client("secretsmanager").get_secret_value(SecretId=name)
     text: str | None = answer.get("SecretString")
     return text

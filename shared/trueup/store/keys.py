@@ -25,6 +25,8 @@ EVENT = "EVENT#"
 ADOPTED = "ADOPTED#"
 OPEN = "OPEN"
 RUN = "RUN#"
+SENT = "SENT#"
+INCIDENT = "INCIDENT#"
 
 
 def account(account_id: str) -> tuple[str, str]:
@@ -155,3 +157,13 @@ def report_object(run_id: str) -> str:
 def observations_prefix(run_id: str) -> str:
     """Return what the keys of all of a run's observations begin with."""
     return f"runs/{run_id}/observations/"
+
+
+def sent(endpoint: str, parcel_id: str) -> tuple[str, str]:
+    """Return the row that says that an endpoint was told something."""
+    return f"NOTIFY#{endpoint}", f"{SENT}{parcel_id}"
+
+
+def incident(endpoint: str, key: str) -> tuple[str, str]:
+    """Return the row of the last thing an endpoint was told of an incident."""
+    return f"NOTIFY#{endpoint}", f"{INCIDENT}{key}"

@@ -25,9 +25,10 @@ from trueup.errors import (
     VenueResponseInvalid,
     VenueUnavailable,
 )
-from trueup.venues.refusals import PLAIN, Dialect, http_date, verdict_of_status
+from trueup.venues.refusals import PLAIN, Dialect, verdict_of_status
 from trueup.wire.ask import CHUNK, MAX_BODY_BYTES, Dropped, NoAnswer, Received, ask, wrong_kind
 from trueup.wire.connection import pool
+from trueup.wire.waits import http_date
 from trueup.wire.words import json_or_none, own_words, shown
 
 MAX_READING_BYTES = 4 * MAX_BODY_BYTES

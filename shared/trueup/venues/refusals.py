@@ -1,10 +1,8 @@
 """How a venue says no: what each refusal means to us, and when it may be asked again."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any
 
 from trueup.errors import (
@@ -15,29 +13,10 @@ from trueup.errors import (
     VenueResponseInvalid,
     VenueUnavailable,
 )
-
-_MAX_RETRY_AFTER = 86_400.0
+from trueup.wire.waits import retry_after_seconds
 
 Verdict = tuple[type[TrueupError], str]
 """What a refusal is, and what the reader should do about it."""
-
-
-def retry_after_seconds(value: str, now: datetime) -> float | None:
-    """Read a Retry-After header as RFC 9110 has it: whole seconds or a date. None when it is neither."""
-    value = value.strip()
-    if re.fullmatch(r"\d{1,9}(\.\d{1,3})?", value, re.ASCII):
-        return min(float(value), _MAX_RETRY_AFTER)
-    date = http_date(value)
-    return None if date is None else min(max(0.0, (date - now).total_seconds()), _MAX_RETRY_AFTER)
-
-
-def http_date(text: str) -> datetime | None:
-    """Read a date as HTTP writes it, in UTC. None when it is none."""
-    try:
-        date = parsedate_to_datetime(text)
-        return (date if date.tzinfo else date.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _no_verdict(status: int, body: Any) -> Verdict | None:

@@ -1,7 +1,7 @@
 """One request over verified TLS, bounded in bytes, values and time. What the answer means is for who asked.
 
-`ask` only ever reads (GET); `tell` says something (POST) and is for people's endpoints, never for a venue. Redirects are
-not followed, and there is no way to switch TLS verification off.
+`ask` only ever reads (GET); `tell` says something (POST) and is for people's endpoints, never for a venue. Redirects
+are not followed, and there is no way to switch TLS verification off.
 """
 
 import zlib

@@ -25,8 +25,9 @@ from trueup.errors import (
     VenueUnavailable,
 )
 from trueup.venues.http import VenueHttp
-from trueup.venues.refusals import Dialect, retry_after_seconds
+from trueup.venues.refusals import Dialect
 from trueup.wire.words import own_words, shown
+from trueup.wire.waits import retry_after_seconds
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PATH = "/v1/thing"
