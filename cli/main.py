@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
-from cli import accounts, audit, book, compare, demo, doctor, exits, fetch, policy, run, runs, up
+from cli import accounts, alerts, audit, book, compare, demo, doctor, exits, fetch, policy, run, runs, up
 from cli.errors import explain, one_line
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("run")(run.run)
 app.command("doctor")(doctor.doctor)
 app.add_typer(runs.app, name="runs")
 app.add_typer(audit.app, name="audit")
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(book.app, name="book")
 app.add_typer(policy.app, name="policy")

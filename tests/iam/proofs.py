@@ -92,6 +92,18 @@ PROOFS: dict[str, dict[str, tuple[Proof, ...]]] = {
         "ReadHeartbeat": (Proof.EVALUATION,),
         "OpenHeartbeat": (Proof.EVALUATION,),
     },
+    "NotifyRole": {
+        **_EVERY_FUNCTION,
+        # Lambda takes from the queues with the function's role; the local cloud does it without.
+        "TakeFromQueues": (Proof.SIMULATION,),
+        "HandOutAndGiveUp": _USED,
+        "PutOff": _USED,
+        "ReadEndpoints": _USED,
+        "RememberWhatWasTold": _USED,
+        "OpenTable": (Proof.EVALUATION,),
+        "OpenAndSealMessages": (Proof.EVALUATION,),
+        "OpenEndpoints": (Proof.EVALUATION,),
+    },
     "ReconcileRole": {
         "InvokeFunctions": (Proof.SIMULATION, Proof.EVALUATION),
         "RecordFetchFailure": (Proof.EVALUATION,),

@@ -13,4 +13,5 @@ def template() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def deployed(template: dict[str, Any]) -> Deployed:
-    return Deployed(template)
+    """Everything there is: with endpoints for alerts, which are not there by default."""
+    return Deployed(template, AlertEndpointsSecret="trueup/alert-endpoints")

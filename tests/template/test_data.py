@@ -101,6 +101,8 @@ def test_everything_that_would_answer_over_plain_http_refuses_to(resources: dict
         ("EvidenceBucketPolicy", "s3:*", ["arn:EvidenceBucket", "arn:EvidenceBucket/*"]),
         ("AlertTopicPolicy", "sns:Publish", "AlertTopic"),
         ("ScheduleDeadLetterQueuePolicy", "sqs:*", "arn:ScheduleDeadLetterQueue"),
+        ("NoticeQueuePolicy", "sqs:*", "arn:NoticeQueue"),
+        ("DeliveryQueuePolicy", "sqs:*", "*"),
         ("TrueupTable", "dynamodb:*", "*"),
     ):
         [deny] = [it for it in policy(name)["Statement"] if it["Effect"] == "Deny"]
@@ -109,14 +111,16 @@ def test_everything_that_would_answer_over_plain_http_refuses_to(resources: dict
         assert (deny["Principal"], deny["Action"], deny["Resource"]) == ("*", actions, where)
     assert resources["EvidenceBucketPolicy"]["Properties"]["Bucket"] == "EvidenceBucket"
     assert resources["AlertTopicPolicy"]["Properties"]["Topics"] == ["AlertTopic"]
-    assert resources["ScheduleDeadLetterQueuePolicy"]["Properties"]["Queues"] == ["ScheduleDeadLetterQueue"]
+    queues = {name for name, resource in resources.items() if resource["Type"] == "AWS::SQS::Queue"}
+    policies = [it["Properties"] for it in resources.values() if it["Type"] == "AWS::SQS::QueuePolicy"]
+    assert sorted(queue for policy in policies for queue in policy["Queues"]) == sorted(queues)
 
 
 def test_no_store_topic_or_queue_is_without_that_refusal(template: dict[str, Any]) -> None:
     # Of the services used these answer over plain HTTP; the others only over TLS.
     answering = ("AWS::S3::Bucket", "AWS::SNS::Topic", "AWS::SQS::Queue", "AWS::DynamoDB::Table")
-    assert [len(of_type(template, kind)) for kind in answering] == [1, 1, 1, 1]
-    assert str(template).count("aws:SecureTransport") == 4
+    assert [len(of_type(template, kind)) for kind in answering] == [1, 1, 5, 1]
+    assert str(template).count("aws:SecureTransport") == 6, "three of the queues share a policy"
 
 
 def test_only_alarms_and_rules_of_this_account_publish_beside_compare(resources: dict[str, dict[str, Any]]) -> None:
@@ -141,6 +145,13 @@ def test_an_event_rule_can_encrypt_what_it_publishes(key_policy: dict[str, dict[
     assert events["Principal"] == {"Service": "events.amazonaws.com"}
     assert set(events["Action"]) == {"kms:Decrypt", "kms:GenerateDataKey*"}
     assert "Condition" not in events, "EventBridge sends KMS no source account: every message would be lost"
+
+
+def test_the_topic_can_encrypt_what_it_puts_into_its_queue(key_policy: dict[str, dict[str, Any]]) -> None:
+    topic = key_policy["TopicToItsQueue"]
+    assert topic["Principal"] == {"Service": "sns.amazonaws.com"}
+    assert set(topic["Action"]) == {"kms:Decrypt", "kms:GenerateDataKey*"}
+    assert topic["Condition"] == {"ArnLike": {"aws:SourceArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:trueup-AlertTopic-*"}}
 
 
 def test_the_account_can_manage_the_key_and_hand_out_its_use(key_policy: dict[str, dict[str, Any]]) -> None:
@@ -207,6 +218,8 @@ def test_names_in_the_account_carry_the_name_of_the_stack(template: dict[str, An
         "AliasName",
     }
     for name, resource in template["Resources"].items():
+        if resource["Type"] == "AWS::Lambda::EventSourceMapping":
+            continue  # names a function, and has no name itself
         for given in fixed & resource.get("Properties", {}).keys():
             assert "${AWS::StackName}" in str(resource["Properties"][given]), f"{name}: two stacks would collide"
 
@@ -227,6 +240,11 @@ def test_an_operator_finds_everything_in_the_outputs(template: dict[str, Any], d
         "FetchFunctions",
         "BookFunctionArn",
         "BookAllowedHosts",
+        "NotifyFunctionArn",
+        "NoticeQueueUrl",
+        "NoticeDeadLetterQueueUrl",
+        "DeliveryQueueUrl",
+        "DeliveryDeadLetterQueueUrl",
     }
     assert outputs["SecretPrefix"] == "trueup/" == deployed.environment("FetchCoinbaseFunction")["SECRET_PREFIX"]
     assert all(it["Description"] for it in template["Outputs"].values())

@@ -11,7 +11,7 @@ EXCEPTED = {
     "ScheduleDeadLetterQueue": {"CKV_AWS_27"},
     **{
         f"{name}Function": {"CKV_AWS_115", "CKV_AWS_116", "CKV_AWS_117", "CKV_AWS_173"}
-        for name in ("Plan", "FetchCoinbase", "FetchDydx", "FetchPrices", "Compare", "Book")
+        for name in ("Plan", "FetchCoinbase", "FetchDydx", "FetchPrices", "Compare", "Book", "Notify")
     },
 }
 

@@ -30,15 +30,14 @@ def test_every_statement_of_every_role_has_a_proof(template: dict[str, Any]) -> 
 
 
 def test_every_right_a_function_uses_by_itself_is_proven_by_a_run() -> None:
-    """The rest is used by AWS on its behalf: logs, traces, the key, and the question whether an object is there.
+    """The rest is used by AWS on its behalf: logs, traces, queues, the key, and whether an object is there.
 
     And no run fails for want of a heartbeat.
     """
+    not_by_itself = {"WriteOwnLogs", "SendTraces", "TellMissingBooks", "ReadHeartbeat", "TakeFromQueues"}
     for role in PROOFS.keys() - {"FetchSubnetPolicy", "ReconcileRole", "ScheduleRole"}:
         for sid, proofs in PROOFS[role].items():
-            behind = sid in {"WriteOwnLogs", "SendTraces", "TellMissingBooks", "ReadHeartbeat"} or sid.startswith(
-                ("Open", "Seal")
-            )
+            behind = sid in not_by_itself or sid.startswith(("Open", "Seal"))
             assert (Proof.RUN in proofs) is not behind, f"{role} {sid}"
 
 
@@ -53,6 +52,7 @@ def test_the_table_of_a_role_is_what_the_template_says_and_the_tests_do(
         BookBucket="desk-books",
         BookPrefix="books/",
         HeartbeatUrl="https://hc-ping.com/0b9c7d2e",
+        AlertEndpointsSecret="trueup/alert-endpoints",
     )
     rows = _table(page, role)
 

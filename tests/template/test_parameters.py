@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 from cfn import FUNCTION, Deployed, of_type, parameter_accepts
 
-from trueup.config import INTERVALS, BookSettings, CompareSettings, FetchSettings, PlanSettings, PricesSettings
+from trueup.config import (
+    INTERVALS,
+    BookSettings,
+    CompareSettings,
+    FetchSettings,
+    NotifySettings,
+    PlanSettings,
+    PricesSettings,
+)
 from trueup.domain.base_urls import check_book_url
 from trueup.errors import ConfigInvalid
 
@@ -41,6 +49,8 @@ REFUSED = {
         "https://hc-ping.com/a b",
         "https://-/x",
     ],
+    "AlertEndpointsSecret": ["two words", "arn:aws:secretsmanager:eu-central-1:1:secret:x", "trueup/*"],
+    "AlertAllowedHosts": ["Hooks.internal", "https://hooks.internal", "a,", "hooks.internal:8443", "*.internal"],
     "ReconciliationTimeoutMilliseconds": ["0", "999", "60001"],
     "ReconciliationMaxRetries": ["-1", "11", "many"],
     "MaxConcurrency": ["0", "41"],
@@ -65,6 +75,8 @@ ACCEPTED = {
     "AlertWebhookUrl": ["", "https://hooks.example/x?y=z"],
     "LeastCoveragePercentage": ["0", "50", "100"],
     "HeartbeatUrl": ["", "https://hc-ping.com/0b9c7d2e", "https://watch.example:8443/ping?key=a.b-c", "https://a"],
+    "AlertEndpointsSecret": ["", "trueup/alert-endpoints", "alerts+1@desk=.x"],
+    "AlertAllowedHosts": ["", "hooks.internal", "hooks.internal,10.0.0.7"],
 }
 
 
@@ -254,6 +266,26 @@ def test_subnets_without_security_groups_or_the_other_way_round_are_refused(
     [told] = Deployed(template, **{name: FIXED[name]}).refusals()
     other = next(it for it in FIXED if it != name)
     assert told == f"With {name}, {other} must be given too"
+
+
+ENDPOINTS = {"AlertEndpointsSecret": "trueup/alert-endpoints", "AlertAllowedHosts": "hooks.internal"}
+
+
+def test_endpoints_and_the_hosts_allowed_arrive_at_what_tells_them(template: dict[str, Any]) -> None:
+    settings = NotifySettings.from_env(Deployed(template, **ENDPOINTS).environment("NotifyFunction"))
+    assert (settings.endpoints_secret, settings.allowed_hosts) == ("trueup/alert-endpoints", {"hooks.internal"})
+    assert (settings.queue_url, settings.dead_letter_queue_url) == ("DeliveryQueue", "DeliveryDeadLetterQueue")
+
+
+def test_without_endpoints_nothing_is_deployed_for_them(template: dict[str, Any]) -> None:
+    with_them, without = Deployed(template, **ENDPOINTS).resources, Deployed(template).resources
+    assert with_them.keys() - without.keys() == {
+        *("NotifyFunction", "NotifyRole", "NotifyLogGroup", "NotifySubscription", "NoticesArrive", "DeliveriesArrive"),
+        *("NoticeQueue", "NoticeDeadLetterQueue", "DeliveryQueue", "DeliveryDeadLetterQueue"),
+        *("NoticeQueuePolicy", "DeliveryQueuePolicy", "AlertsNotDeliveredAlarm", "AlertsNotHandedOutAlarm"),
+    }
+    outputs = {name for name, it in template["Outputs"].items() if it.get("Condition") == "AlertsToEndpoints"}
+    assert all(("Notify" in name or "Queue" in name) for name in outputs)
 
 
 def test_hosts_inside_that_are_allowed_arrive_at_what_reads_books_and_in_the_outputs(template: dict[str, Any]) -> None:

@@ -59,6 +59,19 @@ MAY = {
         ("s3:PutObject", "runs/*/report.json.gz"),
         ("sns:Publish", TOPIC),
     },
+    "NotifyRole": {
+        *(
+            (f"sqs:{action}", f"arn:{queue}")
+            for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+            for queue in ("NoticeQueue", "DeliveryQueue")
+        ),
+        ("sqs:SendMessage", "arn:DeliveryQueue"),
+        ("sqs:SendMessage", "arn:DeliveryDeadLetterQueue"),
+        ("sqs:ChangeMessageVisibility", "arn:DeliveryQueue"),
+        ("secretsmanager:GetSecretValue", "alert-endpoints-??????"),
+        ("dynamodb:GetItem", "NOTIFY#*"),
+        ("dynamodb:PutItem", "NOTIFY#*"),
+    },
     "ReconcileRole": {
         *(
             ("lambda:InvokeFunction", f"arn:{name}Function")
@@ -93,6 +106,12 @@ ENCRYPTION = {
         ("kms:GenerateDataKey", "s3"),
         ("kms:Decrypt", "sns"),
         ("kms:GenerateDataKey", "sns"),
+    },
+    "NotifyRole": {
+        ("kms:Decrypt", "dynamodb"),
+        ("kms:Decrypt", "sqs"),
+        ("kms:GenerateDataKey", "sqs"),
+        ("kms:Decrypt", "secretsmanager"),
     },
     "ReconcileRole": {("kms:Decrypt", "dynamodb")},
     "ScheduleRole": set(),
@@ -140,7 +159,9 @@ def test_a_role_uses_the_key_only_through_the_services_it_calls(roles: dict[str,
                 assert rest == f"{PSEUDO['AWS::Region']}.amazonaws.com"
                 granted.add((action, service))
     assert granted == ENCRYPTION[name]
-    called = {action.split(":")[0] for action, _ in MAY[name]} & {"dynamodb", "s3", "sns", "secretsmanager"}
+    called = {action.split(":")[0] for action, _ in MAY[name]} & {"dynamodb", "s3", "sns", "sqs", "secretsmanager"}
+    if name == "ScheduleRole":
+        called.remove("sqs")  # its dead letters hold nothing but times, under SQS's own key
     assert {service for _, service in granted} == called
 
 
@@ -157,14 +178,15 @@ def test_a_role_writes_to_no_log_but_its_own(roles: dict[str, dict[str, Any]], n
 def test_no_venue_reads_the_secrets_of_another(roles: dict[str, dict[str, Any]]) -> None:
     for name, role in roles.items():
         venue = name.removeprefix("Fetch").removesuffix("Role").lower()
+        own = "alert-endpoints-??????" if name == "NotifyRole" else f"{venue}/*"
         for statement in statements(role):
             if any(action.startswith("secretsmanager:") for action in listed(statement["Action"])):
-                assert statement["Resource"] == f"{SECRETS}{venue}/*"
+                assert statement["Resource"] == f"{SECRETS}{own}"
             context = statement.get("Condition", {}).get("ArnLike", {})
             if "kms:EncryptionContext:SecretARN" in context:
-                assert context["kms:EncryptionContext:SecretARN"] == f"{SECRETS}{venue}/*"
+                assert context["kms:EncryptionContext:SecretARN"] == f"{SECRETS}{own}"
     readers = {name for name, granted in MAY.items() if any(it[0].startswith("secretsmanager:") for it in granted)}
-    assert readers == {"FetchCoinbaseRole", "FetchDydxRole"}, "dYdX's are the tokens for books, never a key"
+    assert readers == {"FetchCoinbaseRole", "FetchDydxRole", "NotifyRole"}, "dYdX's are the tokens for books, not keys"
 
 
 def test_every_statement_says_in_its_name_what_it_is_for(roles: dict[str, dict[str, Any]]) -> None:

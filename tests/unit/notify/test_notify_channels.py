@@ -1,4 +1,4 @@
-"""What each channel is sent is what its vendor takes: here asked of a simulated endpoint that refuses what it refuses."""
+"""What each channel is sent is what its vendor takes: asked of simulated endpoints that refuse what vendors refuse."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The list of endpoints is read strictly: one line says which field is wrong and what is allowed, and quotes no secret."""
+"""The list of endpoints is read strictly: one line says what is wrong and what is allowed, and quotes no secret."""
 
 import base64
 import json
@@ -41,8 +41,7 @@ def test_pagerduty_in_europe_has_an_address_of_its_own() -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "https://prod-12.westeurope.logic.azure.com:443/workflows/0af/triggers/manual/paths/invoke"
-        "?api-version=2016-06-01&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=a_b-C",
+        "https://prod-1.x.logic.azure.com:443/workflows/0af/invoke?api-version=2016-06-01&sp=%2Frun&sv=1.0&sig=a_b-C",
         "https://discord.com/api/webhooks/1234/a_b-C?wait=true",
     ],
 )
@@ -96,7 +95,7 @@ def test_what_is_mistyped_is_told_in_one_line_that_quotes_no_secret(endpoints: l
 
 @pytest.mark.parametrize("text", ["", "{", '{"name": "ops"}', '[{"name": "ops", "name": "ops"}]'])
 def test_what_is_no_list_is_refused(text: str) -> None:
-    with pytest.raises(Malformed, match="^endpoints"):
+    with pytest.raises(Malformed, match=r"^endpoints"):
         read_endpoints(text, frozenset())
 
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from notify_kit import AT, acknowledged, alarm, alert, endpoint, envelope, line, notice, parcels_of, resolved
+from notify_kit import AT, acknowledged, alarm, alert, endpoint, line, notice, parcels_of, resolved
 
 from trueup.domain.reading import Malformed
 from trueup.domain.reasons import Severity

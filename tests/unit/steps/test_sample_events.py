@@ -7,7 +7,7 @@ import pytest
 
 from local.cloud.template import of_type, read
 from trueup.domain.reading import parse_json
-from trueup.steps import book, compare, fetch, plan, prices
+from trueup.steps import book, compare, fetch, notify, plan, prices
 
 ROOT = Path(__file__).parents[3]
 READERS: dict[str, Callable[[object], object]] = {
@@ -17,6 +17,7 @@ READERS: dict[str, Callable[[object], object]] = {
     "prices": prices.read_request,
     "book": book.read_request,
     "compare": compare.read_request,
+    "notify": notify.read_request,
 }
 
 

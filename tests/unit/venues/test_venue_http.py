@@ -26,8 +26,8 @@ from trueup.errors import (
 )
 from trueup.venues.http import VenueHttp
 from trueup.venues.refusals import Dialect
-from trueup.wire.words import own_words, shown
 from trueup.wire.waits import retry_after_seconds
+from trueup.wire.words import own_words, shown
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PATH = "/v1/thing"
