@@ -27,7 +27,7 @@ _RAISED = {error.__name__: error for error in (ConfigInvalid, StoreUnavailable)}
 
 
 @app.command("test")
-def test(
+def try_endpoints(
     endpoint: Annotated[str | None, typer.Option("--endpoint", metavar="NAME", help="Only this endpoint.")] = None,
     stack_name: StackName = DEFAULT_STACK,
     region: Region = None,

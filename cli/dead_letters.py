@@ -21,7 +21,7 @@ MOST_LISTED = 200
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One of them: for whom (None: nobody yet), since when, what it says, and why it was given up, where that is known."""
+    """One of them: for whom (None: nobody yet), since when, what it says, and why it was given up if that is known."""
 
     endpoint: str | None
     since: str
