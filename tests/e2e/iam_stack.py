@@ -17,13 +17,16 @@ from typing import Any
 
 from ulid import ULID
 
+from local.channels.server import Channels
 from local.cloud import deploy, ministack, package, template
 from local.cloud.deploy import Deployment
 from local.cloud.ministack import LocalCloud
 from local.venues.coinbase import CoinbaseSimulator
 from local.venues.credentials import make_address, make_credential
 from local.venues.dydx import DydxSimulator
+from local.venues.server import Answer
 from tests.unit.book_server import TOKEN, BookServer
+from tests.unit.notify.notify_kit import alert, envelope, from_queue, from_topic
 from trueup.aws import use_session
 from trueup.books.table import TableBook
 from trueup.clock import utc_now
@@ -31,6 +34,9 @@ from trueup.domain.amounts import parse_amount
 from trueup.domain.documents import book_document
 from trueup.domain.models import Account, Book, Holding, HttpsSource, S3Source
 from trueup.domain.policy import default_policy, read_policy
+from trueup.notify.endpoints import read_endpoints
+from trueup.notify.notices import read_notice
+from trueup.notify.parcels import parcels
 from trueup.store import keys
 from trueup.store.accounts import Accounts
 from trueup.store.dynamodb import DynamoRows
@@ -42,6 +48,7 @@ from trueup.venues.registry import VENUES
 ROOT = Path(__file__).parents[2]
 STACK = "proof"
 BOOK_BUCKET = "desk-books"
+ENDPOINTS = f"{STACK}/alert-endpoints"
 ACCOUNTS = ("cb", "cb-bucket", "dydx", "dydx-web")
 WAIT_SCALE = 0.01
 PRICES = {"BTC": "97000.5", "ETH": "3400", "USDC": "1"}
@@ -115,8 +122,11 @@ class Run:
 class ProofStack:
     """The deployed stack."""
 
-    def __init__(self, cloud: LocalCloud, folder: Path, prices_url: str, books: BookServer) -> None:
+    def __init__(
+        self, cloud: LocalCloud, folder: Path, prices_url: str, books: BookServer, endpoints: list[dict[str, Any]]
+    ) -> None:
         self.cloud = cloud
+        self._endpoints = endpoints
         self.books = books
         self._folder = folder
         self._parameters = {
@@ -124,6 +134,8 @@ class ProofStack:
             "BookAllowedHosts": "127.0.0.1",
             "BookBucket": BOOK_BUCKET,
             "BookPrefix": "books/",
+            "AlertEndpointsSecret": ENDPOINTS,
+            "AlertAllowedHosts": "127.0.0.1",
         }
         self._session, self._clients = cloud.session(), dict[str, Any]()
         self._probes: dict[str, str] = {}
@@ -207,6 +219,7 @@ class ProofStack:
         Nothing was ever said before it, so that it has something to say.
         """
         refused = self._write_books()
+        pushed = not refused
         rows, objects = self.stores()
         for account_id in ACCOUNTS:
             for row in rows.query(keys.audit(account_id), prefix=keys.TRACK):
@@ -220,12 +233,13 @@ class ProofStack:
         while (status := states.describe_execution(executionArn=execution)["status"]) == "RUNNING":
             assert time.monotonic() < deadline, "the execution does not end"
             time.sleep(0.05)
+        refused += self._tell_endpoints(run_id)
         events = states.get_execution_history(executionArn=execution, maxResults=1000)["events"]
         failed = [it["taskFailedEventDetails"].get("cause", "") for it in events if it["type"] == "TaskFailed"]
         report = objects.get(keys.report_object(run_id))
         row = Runs(rows, objects, 400).get(run_id)
         refusals = frozenset(_refusal(cause) for cause in (*failed, *refused))
-        return Run(not refused, status, refusals, report, row)
+        return Run(pushed, status, refusals, report, row)
 
     def _write_books(self) -> list[str]:
         """Write the books that are not in the table, and push one that is; return the push's error, if there is one."""
@@ -241,6 +255,28 @@ class ProofStack:
         )
         said = json.loads(answer["Payload"].read())
         return [said["errorMessage"]] if "FunctionError" in answer else []
+
+    def _tell_endpoints(self, name: str) -> list[str]:
+        """Hand an alert out to the endpoints, and tell each of them; return the errors there are.
+
+        By invoking the function, as Lambda does with what is in its queues: so an error is told here.
+        """
+        function = self.deployment.resources["NotifyFunction"]
+        variables = self.client("lambda").get_function_configuration(FunctionName=function)["Environment"]["Variables"]
+        # A function that has not read its endpoints yet.
+        self.client("lambda").update_function_configuration(
+            FunctionName=function, Environment={"Variables": variables | {"FRESH": name}}
+        )
+        said = read_notice(envelope(alert(alert_id=f"alr-{name}")))
+        endpoints = read_endpoints(json.dumps(self._endpoints), {"127.0.0.1"})
+        events = [from_topic(alert(alert_id=f"alr-{name}")), *map(from_queue, parcels(said, endpoints))]
+        errors = []
+        for event in events:
+            answer = self.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
+            content = json.loads(answer["Payload"].read())
+            if "FunctionError" in answer:
+                errors.append(content["errorMessage"])
+        return errors
 
     def stores(self) -> tuple[DynamoRows, S3Objects]:
         """Return table and bucket, as the operator."""
@@ -293,9 +329,18 @@ def proof_stack(folder: Path) -> Iterator[ProofStack]:
         CoinbaseSimulator(prices=PRICES) as coinbase,
         DydxSimulator(oracle_prices={"BTC-USD": "97000.5"}) as dydx,
         BookServer() as books,
+        Channels() as channels,
         ministack.start(folder / "cloud", wait_scale=WAIT_SCALE) as cloud,
     ):
-        stack = ProofStack(cloud, folder / "project", coinbase.url, books)
+        stack = ProofStack(cloud, folder / "project", coinbase.url, books, channels.endpoints())
+        # Messages are handed to the function by hand, and by nobody else.
+        for name in ("NoticesArrive", "DeliveriesArrive"):
+            mapping = stack.deployment.resources[name]
+            stack.client("lambda").update_event_source_mapping(UUID=mapping, Enabled=False)
+        # One that is told later, one whose message is given up, and three that take it.
+        channels.fail("slack", Answer.of_text("try later", status=503))
+        channels.fail("discord", Answer.of_json({"message": "Unknown Webhook"}, status=404))
+        stack.client("secretsmanager").create_secret(Name=ENDPOINTS, SecretString=json.dumps(channels.endpoints()))
         rows, objects = stack.stores()
         accounts, table, secrets = Accounts(rows, VENUES), TableBook(rows, objects), stack.client("secretsmanager")
         stack.client("s3").create_bucket(Bucket=BOOK_BUCKET)

@@ -111,6 +111,13 @@ def the_accounts_are_unverified(every: set[str], **some: set[str]) -> Callable[[
     return check
 
 
+def nobody_is_told(run: Run, _sid: str) -> None:
+    """The message comes again until it is a dead letter; the run and its report are as always."""
+    assert run.pushed is True
+    assert run.status == "SUCCEEDED"
+    assert found(run) == AS_A_WHOLE
+
+
 def the_push_is_refused(run: Run, _sid: str) -> None:
     """The book there is stays the current one, and the run compares with it."""
     assert run.pushed is False
@@ -145,6 +152,7 @@ OUTCOME: dict[str, Callable[[Run, str], None]] = {
     "FetchPricesRole": the_prices_are_told_to_have_failed,
     "CompareRole": the_run_fails,
     "BookRole": the_push_is_refused,
+    "NotifyRole": nobody_is_told,
 }
 ROLES = [role for role in OUTCOME if role not in HOLDERS]
 

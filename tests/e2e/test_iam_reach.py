@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.iam_stack import BOOK_BUCKET, DENIED, STACK, ProofStack, proof_stack
+from tests.e2e.iam_stack import BOOK_BUCKET, DENIED, ENDPOINTS, STACK, ProofStack, proof_stack
 
 pytestmark = pytest.mark.slow
 
@@ -38,6 +38,16 @@ MAY = {
     },
     "BookRole": {"read a row", "write a row", "write rows together", "write a book"},
     "FetchPricesRole": {"write a row", "write rows together", "write the prices"},
+    "NotifyRole": {
+        "read a row",
+        "write a row",
+        "write rows together",
+        "read the list of endpoints",
+        "send to the endpoints",
+        "send to the dead letters",
+        "take from the topic's queue",
+        "take from the endpoints' queue",
+    },
     "CompareRole": {
         "read a row",
         "write a row",
@@ -90,6 +100,14 @@ def calls(stack: ProofStack) -> dict[str, Call]:
     def write(name: str) -> Call:
         return "s3", "put_object", {"Bucket": bucket, "Key": name, "Body": "x"}
 
+    def send(queue: str) -> Call:
+        given = {"QueueUrl": resources[queue], "MessageBody": "x"}
+        order = {"MessageGroupId": "probe", "MessageDeduplicationId": "probe"}
+        return "sqs", "send_message", given if queue == "NoticeQueue" else given | order
+
+    def take(queue: str) -> Call:
+        return "sqs", "receive_message", {"QueueUrl": resources[queue], "VisibilityTimeout": 0}
+
     def secret(name: str) -> Call:
         return "secretsmanager", "get_secret_value", {"SecretId": name}
 
@@ -141,6 +159,14 @@ def calls(stack: ProofStack) -> dict[str, Call]:
         ),
         "read a secret of Coinbase": secret(f"{STACK}/coinbase/cb"),
         **{f"read the secret {name}": secret(name) for name in OTHER_SECRETS},
+        "read the list of endpoints": secret(ENDPOINTS),
+        "send to the endpoints": send("DeliveryQueue"),
+        "send to the dead letters": send("DeliveryDeadLetterQueue"),
+        "send in the topic's name": send("NoticeQueue"),
+        "take from the topic's queue": take("NoticeQueue"),
+        "take from the endpoints' queue": take("DeliveryQueue"),
+        "take from the dead letters": take("DeliveryDeadLetterQueue"),
+        "purge a queue": ("sqs", "purge_queue", {"QueueUrl": resources["DeliveryQueue"]}),
         "list the secrets": ("secretsmanager", "list_secrets", {}),
         "replace a secret": (
             "secretsmanager",

@@ -21,7 +21,9 @@ ROLES = {
     "prices": "FetchPricesRole",
     "compare": "CompareRole",
     "book": "BookRole",
+    "notify": "NotifyRole",
 }
+QUEUES = {"trueup-deliveries.fifo": "arn:DeliveryQueue", "trueup-dead-deliveries.fifo": "arn:DeliveryDeadLetterQueue"}
 TABLE, BUCKET, TOPIC, KEY = "arn:TrueupTable", "arn:EvidenceBucket", "AlertTopic", "arn:TrueupKey"
 HEARTBEAT = "HeartbeatSecret.Id"
 """The one secret that is the stack's own."""
@@ -111,6 +113,8 @@ def _requests(service: str, operation: str, given: Mapping[str, Any]) -> list[Re
             return [request("secretsmanager:GetSecretValue", secret), opened]
         case "sns", "Publish":
             return [request("sns:Publish", TOPIC)]
+        case "sqs", "SendMessage" | "ChangeMessageVisibility":
+            return [request(f"sqs:{operation}", QUEUES[given["QueueUrl"].rpartition("/")[2]])]
         case "lambda", "Invoke":
             function = given["FunctionName"].rpartition(":")[2]
             return [request("lambda:InvokeFunction", f"arn:{ROLES[function].removesuffix('Role')}Function")]
@@ -130,7 +134,7 @@ def _encryption(service: str, operation: str, given: Mapping[str, Any]) -> list[
             return [opened] if given["Bucket"] == desk.BUCKET else []
         case "s3", "PutObject":
             return [sealed]
-        case "sns", "Publish":
+        case ("sns", "Publish") | ("sqs", "SendMessage"):
             return [opened, sealed]
     return []
 

@@ -20,6 +20,7 @@ import boto3
 import yaml
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
+from local.channels.server import Channels
 from local.venues.coinbase import CoinbaseSimulator
 from local.venues.credentials import make_credential
 from local.venues.dydx import DydxSimulator
@@ -29,6 +30,7 @@ from trueup.clock import utc_now
 from trueup.domain.amounts import parse_amount
 from trueup.domain.models import Account, Book, Holding, HttpsSource, S3Source
 from trueup.domain.policy import Policy, default_policy, read_policy
+from trueup.notify.known import known_endpoints
 from trueup.store import keys
 from trueup.store.accounts import Accounts
 from trueup.store.audit import Audit
@@ -200,6 +202,7 @@ class Desk:
     machine_arn: str = ""
     topic_arn: str = ""
     mailbox_url: str = ""
+    delivery_url: str = ""
     key_names: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -278,6 +281,27 @@ class Desk:
         assert account is not None
         self.add(replace(account, book=source))
 
+    def open_endpoints(self, channels: Channels) -> None:
+        """Tell these channels what alerts say from now on, as a deployment with a list of endpoints does."""
+        known_endpoints.cache_clear()  # what another desk's function read, in this process
+        sqs, secret = boto3.client("sqs"), f"{SECRETS}alert-endpoints"
+        urls = [
+            sqs.create_queue(QueueName=f"trueup-{name}.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+            for name in ("deliveries", "dead-deliveries")
+        ]
+        self.delivery_url = urls[0]
+        boto3.client("secretsmanager").create_secret(Name=secret, SecretString=json.dumps(channels.endpoints()))
+        self.functions.deploy(
+            "notify",
+            "notify",
+            ALERT_ENDPOINTS=secret,
+            ALERT_ALLOWED_HOSTS="127.0.0.1",
+            DELIVERY_QUEUE_URL=urls[0],
+            DELIVERY_DEAD_LETTER_QUEUE_URL=urls[1],
+            FIRST_WAIT_SECONDS="15",
+            MOST_ATTEMPTS="10",
+        )
+
     def redefine(self, *, jitter: bool = True, **substitutions: str) -> None:
         """Deploy the state machine with other substitutions."""
         boto3.client("stepfunctions").update_state_machine(
@@ -299,6 +323,24 @@ class Desk:
         happens, self.before_the_second_look = self.before_the_second_look, None
         if happens is not None:
             happens()
+
+    def tell_endpoints(self, event: Mapping[str, Any]) -> None:
+        """Let a message of the topic be handed out, and every endpoint be told once."""
+        self.functions.invoke(arn("notify"), json.dumps(event))
+        names = ["All"]
+        sqs = boto3.client("sqs")
+        while found := sqs.receive_message(QueueUrl=self.delivery_url, AttributeNames=names).get("Messages", []):
+            for message in found:
+                record = {
+                    "messageId": message["MessageId"],
+                    "receiptHandle": message["ReceiptHandle"],
+                    "body": message["Body"],
+                    "attributes": message["Attributes"],
+                }
+                answer, failed = self.functions.invoke(arn("notify"), json.dumps({"Records": [record]}))
+                assert not failed, answer
+                if not json.loads(answer)["batchItemFailures"]:
+                    sqs.delete_message(QueueUrl=self.delivery_url, ReceiptHandle=message["ReceiptHandle"])
 
     def run(self, given: Mapping[str, str]) -> Execution:
         """Start an execution with this input and wait for its end."""

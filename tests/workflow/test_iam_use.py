@@ -11,8 +11,10 @@ from typing import Any
 import boto3
 import pytest
 
+from local.channels.server import Channels
 from local.venues import faults
 from local.venues.credentials import make_address
+from local.venues.server import Answer
 from tests.iam.evaluator import Request, allowed, narrowed, request
 from tests.iam.proofs import Proof, proven_by
 from tests.iam.recorder import BUCKET, HEARTBEAT, KEY, TABLE, recording
@@ -24,9 +26,16 @@ from trueup.domain.documents import book_document
 from trueup.domain.models import HttpsSource, S3Source
 
 Roles = dict[str, list[dict[str, Any]]]
-EVENT = json.loads((Path(__file__).parents[2] / "events" / "book.json").read_text())
+EVENTS = Path(__file__).parents[2] / "events"
+EVENT, NOTICE = (json.loads((EVENTS / f"{name}.json").read_text()) for name in ("book", "notify"))
 NOBODY = "https://heartbeat.invalid/0b9c7d2e"
-RESOURCES = Deployed(load(), BookBucket=BOOK_BUCKET, BookPrefix="books/", HeartbeatUrl=NOBODY).resources
+RESOURCES = Deployed(
+    load(),
+    BookBucket=BOOK_BUCKET,
+    BookPrefix="books/",
+    HeartbeatUrl=NOBODY,
+    AlertEndpointsSecret="trueup/alert-endpoints",
+).resources
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +58,8 @@ def holders(name: str) -> list[str]:
 def asked(desk: Desk) -> dict[str, set[Request]]:
     """Everything asked for, by role: in pushes, a run that ends in an alert, one where a venue and the prices fail.
 
+    An alert goes to endpoints, of which one is down and one refuses it.
+
     The books come from everywhere: at each venue from the table, over HTTPS, and from a bucket, where one is missing.
     """
     desk.open_coinbase("cb-main", {"BTC": "0.5"}, book={"BTC": "1"})
@@ -56,7 +67,11 @@ def asked(desk: Desk) -> dict[str, set[Request]]:
     desk.put_policy(tolerance={"default": {"value_cap": "500"}})
     boto3.client("secretsmanager").create_secret(Name=HEARTBEAT, SecretString=NOBODY)
     desk.functions.configure("compare", HEARTBEAT_ARN=HEARTBEAT)
-    with recording() as recorder, BookServer() as server:
+    with recording() as recorder, BookServer() as server, Channels() as channels:
+        desk.open_endpoints(channels)
+        channels.fail("slack", Answer.of_text("try later", status=503))
+        channels.fail("discord", Answer.of_json({"message": "Unknown Webhook"}, status=404))
+        desk.tell_endpoints(NOTICE)
         open_with_books_elsewhere(desk, server)
         desk.open_coinbase("cb-pushed", {"ETH": "5"}, book=None)
         assert "stored" in desk.push(EVENT | {"account_id": "cb-pushed"})

@@ -5,7 +5,7 @@ from typing import Any
 
 from trueup.notify.endpoints import Endpoint, Kind
 from trueup.notify.notices import Notice, read_notice
-from trueup.notify.parcels import Parcel, parcels
+from trueup.notify.parcels import Parcel, parcels, write_parcel
 
 AT = "2026-11-22T12:00:05.000Z"
 LATER = "2026-11-22T12:05:05.000Z"
@@ -100,3 +100,15 @@ def endpoint(kind: Kind = Kind.SLACK, **changes: Any) -> Endpoint:
 
 def parcels_of(message: Any, to: Endpoint) -> list[Parcel]:
     return list(parcels(notice(message), [to]))
+
+
+def from_topic(message: Any) -> dict[str, Any]:
+    """The event of a message that the topic put into its queue."""
+    return {"Records": [{"messageId": "m-0", "body": envelope(message), "receiptHandle": "r", "attributes": {}}]}
+
+
+def from_queue(parcel: Parcel, attempt: int = 1) -> dict[str, Any]:
+    """The event of a message that is on its way to an endpoint."""
+    attributes = {"ApproximateReceiveCount": str(attempt), "MessageGroupId": parcel.endpoint}
+    record = {"messageId": "m-1", "body": write_parcel(parcel), "receiptHandle": "r-1", "attributes": attributes}
+    return {"Records": [record]}

@@ -7,12 +7,22 @@ from typing import Any
 
 import pytest
 
-from tests.unit.notify.notify_kit import acknowledged, alarm, alert, endpoint, envelope, line, resolved
+from tests.unit.notify.notify_kit import (
+    acknowledged,
+    alarm,
+    alert,
+    endpoint,
+    envelope,
+    from_queue,
+    from_topic,
+    line,
+    resolved,
+)
 from trueup.errors import ConfigInvalid, StoreUnavailable
 from trueup.notify.endpoints import Endpoint, Kind
 from trueup.notify.known import KnownEndpoints
 from trueup.notify.notices import read_notice
-from trueup.notify.parcels import Parcel, Post, parcels, write_parcel
+from trueup.notify.parcels import Parcel, Post, parcels
 from trueup.notify.send import Outcome, Told
 from trueup.steps.notify import NotifyStep, Trial, read_request
 from trueup.store.deliveries import Deliveries
@@ -81,16 +91,6 @@ class Office:
         """Let the queue hand a parcel out; returns whether it has to come again."""
         answer = self.step.run(read_request(from_queue(parcel, attempt)))
         return answer == {"batchItemFailures": [{"itemIdentifier": "m-1"}]}
-
-
-def from_topic(message: Any) -> dict[str, Any]:
-    return {"Records": [{"messageId": "m-0", "body": envelope(message), "receiptHandle": "r", "attributes": {}}]}
-
-
-def from_queue(parcel: Parcel, attempt: int = 1) -> dict[str, Any]:
-    attributes = {"ApproximateReceiveCount": str(attempt), "MessageGroupId": parcel.endpoint}
-    record = {"messageId": "m-1", "body": write_parcel(parcel), "receiptHandle": "r-1", "attributes": attributes}
-    return {"Records": [record]}
 
 
 def packed(message: Any, *endpoints: Endpoint) -> list[Parcel]:
