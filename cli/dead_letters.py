@@ -16,6 +16,8 @@ from trueup.notify.parcels import read_parcel
 _AT_ONCE = 10
 _LOOK_SECONDS = 30
 """For so long a message that is looked at is nobody else's."""
+WAIT_SECONDS = 1
+"""How long SQS looks for more: without, it asks only some of its servers, and may miss what there is."""
 MOST_LISTED = 200
 
 
@@ -82,7 +84,7 @@ class DeadLetters:
             QueueUrl=self.url,
             MaxNumberOfMessages=_AT_ONCE,
             VisibilityTimeout=_LOOK_SECONDS,
-            WaitTimeSeconds=1,
+            WaitTimeSeconds=WAIT_SECONDS,
             MessageSystemAttributeNames=["All"],
             MessageAttributeNames=["All"],
         )

@@ -94,6 +94,24 @@ def _resources() -> dict[str, str]:
 
 
 @pytest.fixture
+def endpoints(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    """The stack with endpoints for alerts: the queues between the topic and them."""
+    monkeypatch.setattr("cli.dead_letters.WAIT_SECONDS", 0)
+    fifo = {"Attributes": {"FifoQueue": "true"}}
+    sqs = aws.client("sqs")
+    queues = {
+        "NoticeQueueUrl": sqs.create_queue(QueueName="notices"),
+        "NoticeDeadLetterQueueUrl": sqs.create_queue(QueueName="dead-notices"),
+        "DeliveryQueueUrl": sqs.create_queue(QueueName="deliveries.fifo", **fifo),
+        "DeliveryDeadLetterQueueUrl": sqs.create_queue(QueueName="dead-deliveries.fifo", **fifo),
+    }
+    outputs = {name: made["QueueUrl"] for name, made in queues.items()} | {"NotifyFunctionArn": "arn:notify"}
+    made = replace(cloud, outputs={**cloud.outputs, **outputs})
+    monkeypatch.setattr("cli.cloud.find_stack", lambda stack_name: replace(made, stack_name=stack_name))
+    return made
+
+
+@pytest.fixture
 def schedule(cloud: Cloud) -> Cloud:
     """The state machine and its schedule, switched off. moto takes its time to make them."""
     role = "arn:aws:iam::123456789012:role/any"
