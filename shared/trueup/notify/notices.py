@@ -150,6 +150,8 @@ def for_endpoint(notice: Notice, endpoint: Endpoint) -> Notice | None:
 
     Alarms, tests and what is no alert of ours go to everybody: they are about whether anybody is looking at all.
     """
+    if notice.source is Source.ALARM and _was_never_on(notice.document) and endpoint.kind is not Kind.PAGERDUTY:
+        return None
     if notice.source is not Source.ALERT:
         return notice
     if notice.type != "digest":
@@ -162,6 +164,14 @@ def for_endpoint(notice: Notice, endpoint: Endpoint) -> Notice | None:
         return None
     text = "\n".join(words(alert, "subject") or words(alert, "account_id") for alert in wanted)
     return replace(notice, text=f"{text}\n", document={**notice.document, "alerts": wanted})
+
+
+def _was_never_on(alarm: Document) -> bool:
+    """Tell an alarm that is OK as soon as it knows anything, as each is when it is deployed: that is no news.
+
+    It may have been on before it knew nothing, so an incident of it is closed all the same.
+    """
+    return words(alarm, "NewStateValue") == "OK" and words(alarm, "OldStateValue") == "INSUFFICIENT_DATA"
 
 
 def _concerns(alert: Document, endpoint: Endpoint) -> bool:

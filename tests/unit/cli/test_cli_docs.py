@@ -12,6 +12,9 @@ from cli_kit import trueup, write
 
 from cli.main import app
 from local.venues.credentials import make_credential
+from tests.unit.notify.notify_kit import alert, endpoint, parcels_of
+from trueup.notify.endpoints import Kind
+from trueup.notify.queue import SqsQueue
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "cli.md"
@@ -58,9 +61,28 @@ def pattern(expected: str) -> str:
     return ".*".join(re.escape(part) for part in expected.split("[...]"))
 
 
+def endpoints_of_the_page(cloud, monkeypatch):
+    """Two endpoints, of which one refuses, and one dead letter."""
+    told = [
+        {"endpoint": "desk", "kind": "slack", "outcome": "delivered", "answer": "answered 200"},
+        {
+            "endpoint": "on-call",
+            "kind": "pagerduty",
+            "outcome": "not delivered",
+            "answer": "answered 400: Event object is invalid",
+        },
+    ]
+    monkeypatch.setattr("cli.alerts.invoke", lambda function, event: {"test": "test-1", "endpoints": told})
+    queue = SqsQueue(cloud.outputs["DeliveryQueueUrl"], cloud.outputs["DeliveryDeadLetterQueueUrl"])
+    [parcel] = parcels_of(alert(), endpoint(Kind.SLACK, name="desk"))
+    queue.bury(parcel, "m-1", "answered 503")
+
+
 @pytest.mark.parametrize("block", BLOCKS, ids=[block[0][0] for block in BLOCKS])
-def test_the_page_shows_what_is_printed(block, a_run, schedule, tmp_path, monkeypatch):
+def test_the_page_shows_what_is_printed(block, a_run, schedule, tmp_path, monkeypatch, request):
     monkeypatch.chdir(tmp_path)
+    if any("trueup alerts" in command for command, _ in block):
+        endpoints_of_the_page(request.getfixturevalue("endpoints"), monkeypatch)
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     write(tmp_path, "cdp_api_key.json", make_credential().key_file())
     if not any("accounts put" in command for command, _ in block):

@@ -127,6 +127,14 @@ def test_who_hears_of_some_accounts_hears_of_those_and_of_what_has_no_account() 
     assert hears("text", accounts=mine)
 
 
+def test_an_alarm_that_begins_as_ok_is_no_news_but_closes_what_may_be_open() -> None:
+    deployed = alarm("OK") | {"OldStateValue": "INSUFFICIENT_DATA"}
+
+    assert not hears(deployed)
+    assert [parcel.said.action for parcel in parcels_of(deployed, endpoint(Kind.PAGERDUTY))] == ["resolve"]  # type: ignore[union-attr]
+    assert hears(alarm("OK") | {"OldStateValue": "ALARM"})
+
+
 def test_of_a_digest_everybody_hears_their_part() -> None:
     others = alert(account_id="dydx-one", subject="[Trueup] CRITICAL dydx-one", alert_id="alr-3")
     digest = alert("digest", account_id=None, alerts=[alert(), others], text="all of it")
