@@ -38,7 +38,7 @@ class Facts:
 
 def facts(path: Path = ROOT / "template.yaml") -> Facts:
     """Read the template. Raises KeyError when it no longer has what is looked for."""
-    template = read(path)
+    template = _without(read(path), "AlertsToEndpoints")
     defaults = template["Globals"]["Function"]
     timing = {int(interval): times for interval, times in template["Mappings"]["Timing"].items()}
     (machine,) = of_type(template, STATE_MACHINE).values()
@@ -59,6 +59,12 @@ def facts(path: Path = ROOT / "template.yaml") -> Facts:
         execution_seconds={interval: int(times["Execution"]) for interval, times in timing.items()},
         compare_seconds={interval: int(times["CompareLambda"]) for interval, times in timing.items()},
     )
+
+
+def _without(template: Mapping[str, Any], condition: str) -> dict[str, Any]:
+    """Leave out what is deployed only by a choice that costs something of its own (docs/cost.md says what)."""
+    resources = {name: it for name, it in template["Resources"].items() if it.get("Condition") != condition}
+    return {**template, "Resources": resources}
 
 
 def _name(function: Mapping[str, Any]) -> str:

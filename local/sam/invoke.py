@@ -17,6 +17,7 @@ from local.cloud import deploy, ministack
 from local.cloud import template as templates
 from local.cloud.errors import LocalCloudError
 from local.cloud.session import REGION
+from local.cloud.values import Values
 from local.sam import docker as dockers
 from local.sam import project
 from local.sam.docker import Docker
@@ -50,13 +51,24 @@ class Ready:
         return [*command, "--skip-pull-image"] if self.has_image else command
 
 
+def offered() -> dict[str, str]:
+    """Return the functions of the local cloud, each with its sample: those that are deployed without any choice."""
+    real = templates.read(ROOT / "template.yaml")
+    holds = Values(real, {}, "").conditions()
+    return {
+        name: f"events/{resource['Properties']['Environment']['Variables']['POWERTOOLS_SERVICE_NAME']}.json"
+        for name, resource in real["Resources"].items()
+        if resource["Type"] == templates.FUNCTION and holds.get(resource.get("Condition", ""), True)
+    }
+
+
 def check_arguments(function: str, event: str) -> None:
     """Refuse what cannot be invoked, or with what. Raises WrongArgument naming what there is."""
-    functions = sorted(templates.of_type(templates.read(ROOT / "template.yaml"), templates.FUNCTION))
+    functions = offered()
     if function not in functions:
         what = f"there is no function {function}" if function else "FUNCTION is missing"
-        raise WrongArgument(f"{what}; FUNCTION is one of {', '.join(functions)}")
-    samples = ", ".join(f"events/{path.name}" for path in sorted((ROOT / "events").glob("*.json")))
+        raise WrongArgument(f"{what}; FUNCTION is one of {', '.join(sorted(functions))}")
+    samples = ", ".join(sorted(functions.values()))
     if not event:
         raise WrongArgument(f"EVENT is missing; EVENT is a JSON file, such as {samples}")
     try:

@@ -51,7 +51,7 @@ def read_heartbeat(secret: str) -> str:
     StoreUnavailable.
     """
     try:
-        return check_book_url((_secret_string(secret) or "").strip())
+        return check_book_url((secret_string(secret) or "").strip())
     except ValueError:
         raise ConfigInvalid(
             "HeartbeatUrl is not an address such as https://hc-ping.com/…; deploy again with one"

@@ -139,6 +139,7 @@ def test_the_cycle_time_is_drawn_against_the_interval_and_coverage_against_its_a
 def test_every_alarm_reaches_the_topic_and_tells_what_to_do(on: Deployed) -> None:
     for name, alarm in alarms(on).items():
         assert alarm["AlarmActions"] == ["AlertTopic"], name
+        assert alarm["OKActions"] == ["AlertTopic"], f"{name}: its end closes the incident it opened"
         assert len(alarm["AlarmDescription"]) > 40, f"{name}: what should the person woken up do?"
         assert len(alarm["AlarmDescription"]) <= 1024, "CloudWatch takes no more"
 

@@ -118,9 +118,9 @@ def test_nothing_of_the_callers_aws_reaches_sam_cli(tmp_path: Path, monkeypatch:
 
 def test_the_commands_by_hand_are_those_that_are_run() -> None:
     page = (ROOT / "docs" / "sam-local.md").read_text()
-    for sample in sorted((ROOT / "events").glob("*.json")):
-        function = next(line.split("FUNCTION=")[1].split()[0] for line in page.splitlines() if sample.name in line)
-        command = Ready(".venv-sam/bin/sam", False, {}).command(function, f"events/{sample.name}")
+    for function, sample in invoke.offered().items():
+        assert f"make sam-local FUNCTION={function} EVENT={sample}\n" in page
+        command = Ready(".venv-sam/bin/sam", False, {}).command(function, sample)
         assert f"\n{' '.join(command)}\n" in page
 
 
