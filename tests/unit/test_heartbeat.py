@@ -27,7 +27,7 @@ Put = Callable[[str], None]
 @pytest.fixture
 def put(monkeypatch: pytest.MonkeyPatch) -> Put:
     """Put an address into the secret."""
-    return lambda url: monkeypatch.setattr("trueup.secrets._secret_string", {SECRET: url}.__getitem__)
+    return lambda url: monkeypatch.setattr("trueup.secrets.secret_string", {SECRET: url}.__getitem__)
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ def test_a_secret_that_cannot_be_read_is_said_by_awss_name_for_it(
     def refused(name: str) -> str:
         raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": f"not {name}"}}, "GetSecretValue")
 
-    monkeypatch.setattr("trueup.secrets._secret_string", refused)
+    monkeypatch.setattr("trueup.secrets.secret_string", refused)
     Heartbeat(SECRET, seconds=lambda: 5.0).beat()
     assert [line["reason"] for line in said] == ["the address could not be read: AccessDeniedException"]
 
