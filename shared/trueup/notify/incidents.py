@@ -11,7 +11,7 @@ from typing import Any, Literal
 from trueup.domain.reading import Record, digest, read_plain
 from trueup.domain.reasons import Severity
 from trueup.notify.endpoints import Endpoint
-from trueup.notify.notices import Document, Notice, Source, alarm_key, objects, reaches, severity_of, words
+from trueup.notify.notices import Document, Notice, Source, alarm_key, objects, reaches, severity_of, verification_of, words
 from trueup.notify.text import cut, one_line
 
 Action = Literal["trigger", "acknowledge", "resolve"]
@@ -92,12 +92,15 @@ def _of_alert(alert: Document, notice: Notice, endpoint: Endpoint) -> Iterator[I
     for entry in objects(alert, "resolved"):
         if break_id := words(entry, "break_id"):
             yield Incident("resolve", _short(break_id), notice.at)
-    if kind == "unverified":
+    news = verification_of(alert)
+    if news == "unverified":
         reasons = alert.get("reasons")
         details = {"reasons": ", ".join(map(str, reasons)) if isinstance(reasons, list) else "", **_where(alert)}
-        summary = words(alert, "subject") or f"{source} cannot be verified"
+        # The subject is about the most pressing thing, which may be a break.
+        summary = words(alert, "subject") if kind == "unverified" else ""
+        summary = summary or f"[UNVERIFIED] {source}: {details['reasons']}"
         yield Incident("trigger", f"unverified-{account_id}", notice.at, summary, "error", source, account_id, details)
-    elif kind == "verified":
+    elif news == "verified":
         yield Incident("resolve", f"unverified-{account_id}", notice.at)
     elif kind not in _KNOWN_TYPES and severity_of(alert) and reaches(alert, endpoint):
         summary = words(alert, "subject") or notice.subject

@@ -17,8 +17,8 @@ from trueup.notify.endpoints import Endpoint, Kind
 from trueup.notify.text import one_line
 
 Document = Mapping[str, Any]
-_ALWAYS = ("unverified", "verified")
-"""Types that have no severity: whether anybody is looking is for everybody who looks after the account."""
+VERIFICATION = ("unverified", "verified")
+"""News that have no severity: whether anybody is looking is for everybody who looks after the account."""
 
 
 class Source(StrEnum):
@@ -66,6 +66,13 @@ def objects(document: Document, name: str) -> list[Document]:
 def severity_of(document: Document) -> Severity | None:
     """Return the severity a document states; None where it states none."""
     return SEVERITIES.get(words(document, "severity"))
+
+
+def verification_of(alert: Document) -> str:
+    """Return the news of an account's verification, whatever else the alert says; empty where there is none."""
+    stated = alert.get("verification")
+    news = words(stated if isinstance(stated, dict) else {}, "news") or words(alert, "type")
+    return news if news in VERIFICATION else ""
 
 
 def read_notice(body: str) -> Notice:
@@ -184,9 +191,10 @@ def _concerns(alert: Document, endpoint: Endpoint) -> bool:
 
 def reaches(alert: Document, endpoint: Endpoint) -> bool:
     """Tell whether an alert is bad enough for an endpoint; what ends is as bad as what it ends."""
-    if endpoint.severity_from is None or words(alert, "type") in _ALWAYS:
+    if endpoint.severity_from is None or verification_of(alert):
         return True
-    stated = [severity_of(each) for each in (alert, *objects(alert, "breaks"), *objects(alert, "resolved"))]
+    lines = [line for name in ("breaks", "resolved", "acknowledged") for line in objects(alert, name)]
+    stated = [severity_of(each) for each in (alert, *lines)]
     known = [severity for severity in stated if severity is not None]
     return not known or max(known) >= endpoint.severity_from
 

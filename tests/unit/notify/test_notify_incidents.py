@@ -31,6 +31,16 @@ def test_an_account_nobody_can_look_at_is_an_incident_until_somebody_can() -> No
     assert events(alert("verified", severity="OK")) == [("resolve", "unverified-cb-main")]
 
 
+def test_what_a_message_says_of_verification_counts_whatever_its_type_is() -> None:
+    """A message is of the type of its most pressing news, and says everything."""
+    dark, light = ({"news": news, "since": AT, "runs": 3} for news in ("unverified", "verified"))
+    both = alert(verification=dark, reasons=["auth_failed"])
+
+    assert events(both) == [("trigger", "brk-btc"), ("trigger", "unverified-cb-main")]
+    assert incidents(notice(both), TO)[1].summary == "[UNVERIFIED] cb-main (coinbase): auth_failed"
+    assert events(resolved(verification=light)) == [("resolve", "brk-btc"), ("resolve", "unverified-cb-main")]
+
+
 def test_an_alarm_is_an_incident_until_it_is_ok() -> None:
     assert events(alarm()) == [("trigger", ALARM_ARN)]
     assert events(alarm("OK")) == [("resolve", ALARM_ARN)]

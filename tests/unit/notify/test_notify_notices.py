@@ -20,6 +20,12 @@ def test_an_alert_is_known_by_its_own_id_however_often_it_arrives() -> None:
     assert (first.id, first.at, first.severity) == ("alr-0a1b2c3d4e5f6071", AT, Severity.CRITICAL)
 
 
+def test_an_alert_without_words_is_said_by_its_type_and_id() -> None:
+    found = notice({"alert_id": "alr-1", "type": "weather"})
+    assert (found.id, found.source, found.subject) == ("alr-1", Source.ALERT, "[Trueup] weather alr-1")
+    assert found.text == found.subject
+
+
 def test_an_alarm_is_known_by_its_change_of_state() -> None:
     first, again = (notice(alarm(), message_id=message_id) for message_id in ("one", "two"))
     after, later = notice(alarm("OK")), notice(alarm(at="2026-11-22T13:00:05.000+0000"))
@@ -103,6 +109,10 @@ def hears(message: Any, **how: Any) -> bool:
         (resolved(), True),
         (resolved(resolved=[{"break_id": "brk-btc", "severity": "MINOR"}]), False),
         (alert("in_flight", severity="OK"), False),
+        (alert("acknowledged", severity="OK", acknowledged=[{"severity": "CRITICAL"}]), True),
+        (alert("acknowledged", severity="OK", acknowledged=[{"severity": "MAJOR"}]), False),
+        (alert(severity="MINOR", breaks=[line(severity="MINOR")], verification={"news": "unverified"}), True),
+        (alert("resolved", severity="OK", resolved=[{"severity": "MINOR"}], verification={"news": "verified"}), True),
         (alert("unverified", severity="OK"), True),
         (alert("verified", severity="OK"), True),
         (alarm(), True),
