@@ -28,6 +28,7 @@ STACK = "endpoints"
 SECRET = "endpoints/alert-endpoints"
 KINDS = ["discord", "pagerduty", "slack", "teams", "webhook"]
 GONE = Answer.of_text("no_service", status=404)
+BUSY = Answer(429, b"later", content_type="text/plain", headers=(("Retry-After", "10"),))
 DOWN = Answer.of_text("try later", status=503)
 
 
@@ -133,13 +134,15 @@ def test_a_break_is_one_incident_from_its_beginning_to_its_end(desk: Desk) -> No
 
 def test_a_dead_endpoint_keeps_nobody_waiting_and_its_alerts_until_it_lives_again(desk: Desk) -> None:
     living = [kind for kind in KINDS if kind != "slack"]
-    desk.channels.fail("slack", DOWN)
+    desk.channels.fail("slack", BUSY)
 
     desk.say(unique(alert(), "alr-6", compared_at="2026-11-22T14:00:05Z"))
     assert desk.heard(*living, count=1)
     desk.say(unique(resolved(), "alr-7", compared_at="2026-11-22T14:05:05Z"))
-    assert desk.heard(*living, count=2), "they wait for nobody"
+    assert desk.heard(*living, count=2)
+    assert len(desk.channels.refused["slack"]) == 1, "they wait for nobody, while it is waited for"
 
+    desk.channels.fail("slack", DOWN)
     letters = desk.dead_letters(2)
     assert [(it["endpoint"], it["reason"]) for it in letters] == [("slack", "answered 503: try later")] * 2
     assert len(desk.channels.refused["slack"]) == 6, "three attempts each"

@@ -283,6 +283,7 @@ def test_without_endpoints_nothing_is_deployed_for_them(template: dict[str, Any]
         *("NotifyFunction", "NotifyRole", "NotifyLogGroup", "NotifySubscription", "NoticesArrive", "DeliveriesArrive"),
         *("NoticeQueue", "NoticeDeadLetterQueue", "DeliveryQueue", "DeliveryDeadLetterQueue"),
         *("NoticeQueuePolicy", "DeliveryQueuePolicy", "AlertsNotDeliveredAlarm", "AlertsNotHandedOutAlarm"),
+        *("AlertsHeldUpAlarm", "TopicFailingAlarm"),
     }
     outputs = {name for name, it in template["Outputs"].items() if it.get("Condition") == "AlertsToEndpoints"}
     assert all(("Notify" in name or "Queue" in name) for name in outputs)

@@ -89,3 +89,18 @@ def test_dead_letters_alarm_and_their_end_is_told(resources: dict[str, dict[str,
     assert properties["MetricName"] == "ApproximateNumberOfMessagesVisible"
     assert properties["Dimensions"] == [{"Name": "QueueName", "Value": f"{queue}.QueueName"}]
     assert properties["AlarmActions"] == properties["OKActions"] == ["AlertTopic"], "an incident is closed by its end"
+
+
+def test_what_is_not_handed_out_or_not_even_queued_alarms(resources: dict[str, dict[str, Any]]) -> None:
+    """Where the function is not invoked, or the topic cannot reach the queue, there are no dead letters."""
+    waiting, failing = resources["AlertsHeldUpAlarm"], resources["TopicFailingAlarm"]
+    assert (waiting["MetricName"], waiting["Dimensions"]) == (
+        "ApproximateAgeOfOldestMessage",
+        [{"Name": "QueueName", "Value": "NoticeQueue.QueueName"}],
+    )
+    policy = resources["NoticeQueue"]["RedrivePolicy"]
+    assert waiting["Threshold"] < policy["maxReceiveCount"] * resources["NoticeQueue"]["VisibilityTimeout"]
+    assert (failing["MetricName"], failing["Dimensions"]) == (
+        "NumberOfNotificationsFailed",
+        [{"Name": "TopicName", "Value": "AlertTopic.TopicName"}],
+    )
