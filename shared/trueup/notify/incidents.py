@@ -11,7 +11,17 @@ from typing import Any, Literal
 from trueup.domain.reading import Record, digest, read_plain
 from trueup.domain.reasons import Severity
 from trueup.notify.endpoints import Endpoint
-from trueup.notify.notices import Document, Notice, Source, alarm_key, objects, reaches, severity_of, verification_of, words
+from trueup.notify.notices import (
+    Document,
+    Notice,
+    Source,
+    alarm_key,
+    objects,
+    reaches,
+    severity_of,
+    verification_of,
+    words,
+)
 from trueup.notify.text import cut, one_line
 
 Action = Literal["trigger", "acknowledge", "resolve"]
