@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from trueup import __version__
 from trueup.domain.advance import Advanced, SecondLook, advance, wants_second_look
 from trueup.domain.blindness import Blindness, BlindNews, blindness_document, looked_for
 from trueup.domain.break_documents import event_document
@@ -18,13 +19,14 @@ from trueup.domain.history import History
 from trueup.domain.models import Observation, PriceSet
 from trueup.domain.names import under_our_names
 from trueup.domain.policy import Policy
-from trueup.domain.reading import Malformed
+from trueup.domain.reading import Malformed, digest
 from trueup.domain.reasons import REASON_OF_ERROR, Reason, Severity
 from trueup.domain.report import AccountReport, Failure, Outcome, PricesUsed, RunReport, run_report_document
 from trueup.domain.report_reading import read_run_report
 from trueup.domain.told import told_besides
 from trueup.domain.tracks import track_document
 from trueup.parallel import for_each
+from trueup.steps.judged_with import Earlier, JudgedWith, judged_with_document, what_mattered
 from trueup.store import keys
 from trueup.store.audit import Audit
 from trueup.store.histories import Histories
@@ -47,6 +49,16 @@ class Seen:
     failure: Failure | None = None
     held: Mapping[Place, tuple[Decimal, ...]] = field(default_factory=dict)
     """What is held in open orders where there is a break."""
+    unreadable: Malformed | None = None
+    """Why nothing is known from before, although something was written down."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenAgain:
+    """What came of a second look, and the failure in its place."""
+
+    look: SecondLook
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +103,11 @@ class Judging:
                 held = held_at_breaks(found, report)
             try:
                 history = self.histories.of_account(account_id, with_breaks=bool(report.breaks))
+                return Seen(report, history, failure, held)
             except Malformed as error:
                 # Without its history an account may be told again what it was told before; never the reverse.
-                history, failure = History(), failure or _malformed(account_id, "its history", error)
-            return Seen(report, history, failure, held)
+                why = failure or _malformed(account_id, "its history", error)
+                return Seen(report, History(), why, held, error)
 
         account_ids = sorted(manifest.accounts)
         seen = dict(zip(account_ids, for_each(see, account_ids), strict=True))
@@ -124,20 +137,23 @@ class Judging:
         manifest = look.manifest
         second_failures = self.runs.second_failures(manifest.run_id) if looked_again else {}
 
-        def look_again(account_id: str) -> SecondLook | None:
+        def look_again(account_id: str) -> SeenAgain | None:
             seen, venue = look.accounts[account_id], manifest.accounts[account_id]
             if not wants_second_look(seen.report, seen.history, self.policy.timing(account_id, venue)):
                 return None
             if account_id not in looked_again:
-                return SecondLook(None, NOT_LOOKED_AGAIN)
+                return SeenAgain(SecondLook(None, NOT_LOOKED_AGAIN))
             return self._second_look(account_id, look, second_failures.get(account_id))
 
         def place(account_id: str) -> Advanced:
             seen, venue = look.accounts[account_id], manifest.accounts[account_id]
-            return advance(seen.report, seen.history, self.policy, venue, seconds[account_id])
+            again = seconds[account_id]
+            return advance(seen.report, seen.history, self.policy, venue, None if again is None else again.look)
 
         seconds = dict(zip(look.accounts, for_each(look_again, look.accounts), strict=True))
         advanced = {account_id: place(account_id) for account_id in look.accounts}
+        adopted = {account_id: self._adopted(one, look) for account_id, one in advanced.items()}
+        earlier = self._earlier([account_id for account_id, one in advanced.items() if one.report.breaks])
         failures = [look.prices_failure, *(seen.failure for seen in look.accounts.values())]
         report = RunReport(
             run_id=manifest.run_id,
@@ -145,7 +161,7 @@ class Judging:
             compared_at=self.clock(),
             policy_version=self.policy.version,
             prices=look.prices_used,
-            accounts=self._with_causes([one.report for one in advanced.values()], look),
+            accounts=self._with_causes([one.report for one in advanced.values()], look, earlier),
             venues=manifest.accounts,
             failures=tuple(failure for failure in failures if failure is not None),
         )
@@ -156,12 +172,45 @@ class Judging:
                 "manifest_sha256": manifest.sha256,
                 "looks": {name: _looks(look.accounts[name], seconds[name]) for name in sorted(looked_again)},
             }
-            | self._what_follows(report, look, advanced)
+            | self._what_follows(report, look, advanced, adopted)
+            | {"judged_with": self._judged_with(look, advanced, seconds, adopted, earlier)}
         )
 
-    def _what_follows(self, report: RunReport, look: FirstLook, advanced: Mapping[str, Advanced]) -> dict[str, Any]:
+    def _judged_with(
+        self,
+        look: FirstLook,
+        advanced: Mapping[str, Advanced],
+        seconds: Mapping[str, SeenAgain | None],
+        adopted: Mapping[str, Mapping[str, datetime]],
+        earlier: Mapping[str, tuple[Earlier, AccountReport]],
+    ) -> dict[str, Any]:
+        """Write what the run was judged with beyond its evidence. Whatever judging reads besides must be in here."""
+        found = {}
+        for account_id, seen in look.accounts.items():
+            again, before = seconds[account_id], earlier.get(account_id)
+            tracks, breaks = what_mattered(seen.history, advanced[account_id].looks)
+            found[account_id] = JudgedWith(
+                looked_at=seen.history.looked_at,
+                tracks=tracks,
+                breaks=breaks,
+                blindness=seen.history.blindness,
+                unreadable=seen.unreadable,
+                adopted=tuple(sorted({*adopted[account_id].values()})),
+                earlier=None if before is None else before[0],
+                second_failure=None if again is None else again.failure,
+            )
+        known = _filled({account_id: judged_with_document(one) for account_id, one in found.items()})
+        return {"version": __version__, "base": self.base, "accounts": known}
+
+    def _what_follows(
+        self,
+        report: RunReport,
+        look: FirstLook,
+        advanced: Mapping[str, Advanced],
+        adopted: Mapping[str, Mapping[str, datetime]],
+    ) -> dict[str, Any]:
         """Write what becomes of histories, and what people are told besides the lines that are news."""
-        looks = {name: self._looks_at_breaks(one, look) for name, one in advanced.items()}
+        looks = {name: _looks_at_breaks(one, adopted[name]) for name, one in advanced.items()}
         blind = {account.account_id: self._blindness(account, look, report) for account in report.accounts}
         told = {name: told_besides(look.accounts[name].history, looks[name], *blind[name]) for name in look.accounts}
         told_of = [account.account_id for account in report.accounts if account.news or told[account.account_id]]
@@ -183,50 +232,58 @@ class Judging:
         alerting = self.policy.alerting(account_id, look.manifest.accounts[account_id], None)
         return looked_for(look.accounts[account_id].history.blindness, account, alerting, report.compared_at)
 
-    def _looks_at_breaks(self, advanced: Advanced, look: FirstLook) -> dict[str, Look]:
-        """Return what a look says of breaks; of one that is over, whether its book was adopted meanwhile."""
+    def _adopted(self, advanced: Advanced, look: FirstLook) -> dict[str, datetime]:
+        """Return when the book was adopted since a break that is over was last seen, by break id."""
         account_id = advanced.report.account_id
         known = look.accounts[account_id].history.breaks
-        found = dict(advanced.looks)
+        found = {}
         for break_id, said in advanced.looks.items():
             if isinstance(said, Agreed) and break_id in known:
                 adopted = self.histories.adopted(account_id, known[break_id].last_seen_at, said.at)
-                found[break_id] = replace(said, adjusted=adopted)
+                if adopted is not None:
+                    found[break_id] = adopted
         return found
 
-    def _with_causes(self, reports: Sequence[AccountReport], look: FirstLook) -> tuple[AccountReport, ...]:
-        broken = [report.account_id for report in reports if report.breaks]
+    def _with_causes(
+        self,
+        reports: Sequence[AccountReport],
+        look: FirstLook,
+        earlier: Mapping[str, tuple[Earlier, AccountReport]],
+    ) -> tuple[AccountReport, ...]:
         known = Known(
             venues=look.manifest.accounts,
             aliases={venue: forms(venue) for venue in set(look.manifest.accounts.values())},
             held={place: amounts for seen in look.accounts.values() for place, amounts in seen.held.items()},
-            earlier=self._earlier(broken),
+            earlier={account_id: report for account_id, (_, report) in earlier.items()},
         )
         return correlate(reports, known, self.policy)
 
-    def _earlier(self, account_ids: Sequence[str]) -> dict[str, AccountReport]:
+    def _earlier(self, account_ids: Sequence[str]) -> dict[str, tuple[Earlier, AccountReport]]:
         """Return the reports before this one, of accounts that have one which can be read: they only feed hints."""
         rows = dict(zip(account_ids, for_each(self.audit.last, account_ids), strict=True))
         objects = {row["object"] for row in rows.values() if row is not None}
-        reports: dict[str, AccountReport] = {}
+        reports: dict[str, tuple[Earlier, AccountReport]] = {}
         for key in objects:
             try:
-                run = read_run_report(self.objects.get(key))
+                document = self.objects.get(key)
+                run = read_run_report(document)
             except Malformed:
                 continue
+            read = Earlier(key, digest(document))
             reports |= {
-                report.account_id: report
+                report.account_id: (read, report)
                 for report in run.accounts
                 if (row := rows.get(report.account_id)) is not None and row["object"] == key
             }
         return reports
 
-    def _second_look(self, account_id: str, look: FirstLook, failure: Failure | None) -> SecondLook:
+    def _second_look(self, account_id: str, look: FirstLook, failure: Failure | None) -> SeenAgain:
         key = keys.second_observation_object(look.manifest.run_id, account_id)
         found = self._observation(key, account_id) or failure
         if isinstance(found, Observation):
-            return SecondLook(self._compared(found, look.manifest, look.prices))
-        return SecondLook(None, str(Reason.MISSING_OBSERVATION if found is None else _reason(found)))
+            return SeenAgain(SecondLook(self._compared(found, look.manifest, look.prices)))
+        reason = Reason.MISSING_OBSERVATION if found is None else _reason(found)
+        return SeenAgain(SecondLook(None, str(reason)), found)
 
     def _compared(self, observation: Observation, manifest: Manifest, prices: PriceSet | None) -> AccountReport:
         asked = manifest.wallets.get(observation.snapshot.account_id)
@@ -259,9 +316,17 @@ def _filled(found: Mapping[str, Any]) -> dict[str, Any]:
     return {name: written for name, written in found.items() if written}
 
 
-def _looks(first: Seen, second: SecondLook | None) -> dict[str, str | None]:
+def _looks_at_breaks(advanced: Advanced, adopted: Mapping[str, datetime]) -> dict[str, Look]:
+    """Return what a look says of breaks; of one that is over, whether its book was adopted meanwhile."""
+    return {
+        break_id: replace(said, adjusted=break_id in adopted) if isinstance(said, Agreed) else said
+        for break_id, said in advanced.looks.items()
+    }
+
+
+def _looks(first: Seen, second: SeenAgain | None) -> dict[str, str | None]:
     """Return the digests of the evidence of both looks: one of them counts, but both were read."""
-    again = None if second is None else second.report
+    again = None if second is None else second.look.report
     return {"first": first.report.evidence_sha256, "second": None if again is None else again.evidence_sha256}
 
 

@@ -60,10 +60,11 @@ class Histories:
         wanted = with_breaks or any(track.open for track in tracks.values())
         return History(looked_at, tracks, self._breaks.of_account(account_id) if wanted else {}, blindness)
 
-    def adopted(self, account_id: str, start: datetime, end: datetime) -> bool:
-        """Tell whether somebody adopted the venue's holdings as the book in this time, both ends included."""
+    def adopted(self, account_id: str, start: datetime, end: datetime) -> datetime | None:
+        """Return when somebody first adopted the venue's holdings as the book in this time, both ends included."""
         between = tuple(keys.adoption(account_id, moment)[1] for moment in (start, end))
-        return bool(self._rows.query(keys.audit(account_id), between=(between[0], between[1]), limit=1))
+        found = self._rows.query(keys.audit(account_id), between=(between[0], between[1]), limit=1)
+        return read_time(found[0]["sk"].removeprefix(keys.ADOPTED), keys.ADOPTED) if found else None
 
     def keep(self, looked: Looked) -> None:
         """Write what a look changed, unless a newer look has been there: repeating it is harmless.

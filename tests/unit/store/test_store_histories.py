@@ -192,11 +192,11 @@ def test_an_adoption_is_found_in_its_time(rows: Rows) -> None:
     histories = Histories(rows, 400)
     pk, sk = keys.adoption("cb-main", at(5))
     rows.put({"pk": pk, "sk": sk})
-    assert histories.adopted("cb-main", at(5), at(5))
-    assert histories.adopted("cb-main", at(0), at(9))
-    assert not histories.adopted("cb-main", at(0), at(4.9))
-    assert not histories.adopted("cb-main", at(5.1), at(9))
-    assert not histories.adopted("cb-other", at(0), at(9))
+    assert histories.adopted("cb-main", at(5), at(5)) == at(5)
+    assert histories.adopted("cb-main", at(0), at(9)) == at(5)
+    assert histories.adopted("cb-main", at(0), at(4.9)) is None
+    assert histories.adopted("cb-main", at(5.1), at(9)) is None
+    assert histories.adopted("cb-other", at(0), at(9)) is None
 
 
 def test_how_long_an_account_was_not_verified_is_part_of_its_history_and_expires_when_it_is_over(rows: Rows) -> None:
