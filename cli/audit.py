@@ -14,7 +14,7 @@ from cli.auditing.verify import Outcome, Verifier, Wanted
 from cli.cloud import connect
 from cli.errors import BadInput
 from cli.options import DEFAULT_STACK, Json, Local, Region, StackName, account_id, moment
-from cli.output import Progress, note, print_document, print_line
+from cli.output import Progress, count, note, print_document, print_line
 from trueup.clock import utc_now
 from trueup.domain.reading import format_time
 
@@ -87,16 +87,12 @@ def export(
             {"out": str(out), **between, "accounts": sorted(packed.accounts), "entries": packed.entries, **counted}
         )
         return
-    of = _count(len(packed.accounts), "account", "accounts")
-    found = f"{_count(packed.entries, 'entry', 'entries')} of {of}, {_count(packed.objects, 'object', 'objects')}"
+    of = count(len(packed.accounts), "account")
+    found = f"{count(packed.entries, 'entry', 'entries')} of {of}, {count(packed.objects, 'object', 'objects')}"
     print_line(f"{out}: {found}; README.txt says how to verify them")
     if packed.missing:
-        gone = _count(packed.missing, "object that is named was", "objects that are named were")
+        gone = count(packed.missing, "object that is named was", "objects that are named were")
         note(f"note: {gone} not there: {out / 'missing.jsonl'}")
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"
 
 
 def _check_order(start: datetime | None, end: datetime | None) -> None:
@@ -147,14 +143,14 @@ def _print(outcome: Outcome) -> None:
     if outcome.not_looked_at_count > NAMED:
         print_line(f"not looked at: {outcome.not_looked_at_count - NAMED} more")
     seen = outcome.seen
-    entries, accounts = _count(outcome.entries, "entry", "entries"), _count(outcome.accounts, "account", "accounts")
-    runs, observations = _count(seen.runs, "run", "runs"), _count(seen.evidence, "observation", "observations")
+    entries, accounts = count(outcome.entries, "entry", "entries"), count(outcome.accounts, "account")
+    runs, observations = count(seen.runs, "run"), count(seen.evidence, "observation")
     print_line(f"{_verdict(outcome)}: {entries} of {accounts}, {runs}, {observations}")
     if outcome.difference is not None:
         print_line("what to do: docs/runbook.md, Something differs in the audit")
         return
     if outcome.expired_entries or seen.expired_objects:
-        expired = _count(outcome.expired_entries, "entry", "entries")
-        print_line(f"expired by now: {expired}, {_count(seen.expired_objects, 'object', 'objects')}")
+        expired = count(outcome.expired_entries, "entry", "entries")
+        print_line(f"expired by now: {expired}, {count(seen.expired_objects, 'object', 'objects')}")
     for name, (seq, chained) in sorted(outcome.tips.items()):
         print_line(f"{name}:{seq}:{chained}")

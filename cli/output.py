@@ -36,6 +36,11 @@ def note(text: str) -> None:
     sys.stderr.flush()
 
 
+def count(number: int, one: str, many: str | None = None) -> str:
+    """Write how many there are of something."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
 class Progress:
     """Says on stderr how far long work has come: one line that is written over, and only on a terminal."""
 

@@ -7,11 +7,12 @@ import typer
 from rich.text import Text
 
 from cli import exits
+from cli.auditing.replay import Replayed, Verdict, replay
 from cli.cloud import Cloud, connect
-from cli.errors import BadInput
+from cli.errors import BadInput, one_line
 from cli.follow import why_no_report
 from cli.options import DEFAULT_STACK, AccountId, Json, Local, Region, StackName, account_id, check_run_id, day, moment
-from cli.output import note, print_document, print_line, print_table
+from cli.output import count, note, print_document, print_line, print_table
 from cli.tables import account_report_table, plain_table, run_report_table, severity_counts, status_text
 from trueup.clock import utc_now
 from trueup.domain.reading import format_time
@@ -22,6 +23,12 @@ from trueup.store import keys
 
 app = typer.Typer(no_args_is_help=False, help="Past runs: list, show one, and the history of an account.")
 _KEYS = {"pk", "sk", "expires_at", "why"}
+_REPLAYED = {
+    Verdict.IDENTICAL: exits.OK,
+    Verdict.DIFFERS: exits.BREAK,
+    Verdict.TAMPERED: exits.BREAK,
+    Verdict.UNVERIFIABLE: exits.UNVERIFIED,
+}
 _WITHOUT_REPORT = {
     "running": "running, and has no report yet",
     "disabled": "nothing was looked at: ReconciliationEnabled was false",
@@ -71,14 +78,7 @@ def show(
     cloud = connect(stack_name, region=region, local=local)
     document = cloud.objects.get(keys.report_object(run_id))
     if document is None:
-        row = cloud.runs.get(run_id)
-        if row is None:
-            raise BadInput(f"RUN_ID: there is no run {run_id}; `trueup runs list --day DAY` names them")
-        found = _as_it_is(cloud, row)
-        state, why = found["state"], found.get("why")
-        note(f"run {run_id}: {_WITHOUT_REPORT.get(state, f'{state}, and has no report')}")
-        if why is not None:
-            note(f"{why}; the next run looks again, or redrive the execution {row['execution']} in Step Functions")
+        _say_why_there_is_no_report(cloud, run_id)
         raise typer.Exit(exits.UNVERIFIED)
     report = read_run_report(document)
     if account is None:
@@ -156,6 +156,54 @@ def history(
         print_table(plain_table(headings, [_history_cells(row) for row in rows]))
     else:
         print_line(f"no report of {name} from {format_time(since)} to {format_time(until)}")
+
+
+@app.command("replay")
+def replay_run(
+    run_id: Annotated[str, typer.Argument(metavar="RUN_ID", help="As `trueup runs list` names it.")],
+    stack_name: StackName = DEFAULT_STACK,
+    region: Region = None,
+    local: Local = False,
+    as_json: Json = False,
+) -> None:
+    """Judge a past run again, from its evidence and with the policy and prices of then."""
+    check_run_id(run_id, "RUN_ID")
+    cloud = connect(stack_name, region=region, local=local)
+    done = replay(cloud.rows, cloud.objects, run_id)
+    if not done.has_report:
+        _say_why_there_is_no_report(cloud, run_id)
+    if as_json:
+        print_document(done.document)
+    else:
+        _print_replay(done)
+    raise typer.Exit(_REPLAYED[done.verdict])
+
+
+def _print_replay(done: Replayed) -> None:
+    for place in done.places:
+        print_line(one_line(place.line))
+    for problem in done.problems:
+        print_line(one_line(problem))
+    if done.verdict in (Verdict.IDENTICAL, Verdict.DIFFERS):
+        accounts, lines = count(done.accounts, "account"), count(done.lines, "line")
+        judged = f", {accounts}, {lines}, from {count(done.observations, 'observation')}"
+        print_line(f"{done.verdict}: run {done.run_id}{judged}")
+    else:
+        print_line(f"{done.verdict}: run {done.run_id}")
+    if done.verdict is Verdict.TAMPERED:
+        print_line("what to do: docs/runbook.md, Something differs in the audit")
+
+
+def _say_why_there_is_no_report(cloud: Cloud, run_id: str) -> None:
+    """Raise BadInput where there is no such run, either."""
+    row = cloud.runs.get(run_id)
+    if row is None:
+        raise BadInput(f"RUN_ID: there is no run {run_id}; `trueup runs list --day DAY` names them")
+    found = _as_it_is(cloud, row)
+    state, why = found["state"], found.get("why")
+    note(f"run {run_id}: {_WITHOUT_REPORT.get(state, f'{state}, and has no report')}")
+    if why is not None:
+        note(f"{why}; the next run looks again, or redrive the execution {row['execution']} in Step Functions")
 
 
 def _as_it_is(cloud: Cloud, row: dict[str, Any]) -> dict[str, Any]:

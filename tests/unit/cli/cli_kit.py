@@ -43,6 +43,8 @@ PRICES = {
     "prices": {"BTC": "97000.5", "ETH": "3400"},
 }
 RUN_ID = "20261122T120000Z"
+JUDGED = "20261121T120000Z"
+"""The run of the day before."""
 DYDX = {"account_id": "dydx-one", "venue": "dydx", "address": "dydx199tqg4wdlnu4qjlxchpd7seg454937hjrknju4"}
 ACCOUNT = {"account_id": "cb-main", "venue": "coinbase", "secret": "coinbase/cb-main", "wallets": ["spot"]}
 

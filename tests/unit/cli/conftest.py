@@ -8,7 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
-from cli_kit import ACCOUNT, BOOK, DYDX, PRICES, RUN_ID, SNAPSHOT
+from cli_kit import ACCOUNT, BOOK, DYDX, JUDGED, PRICES, RUN_ID, SNAPSHOT
 from moto import mock_aws
 
 from cli.cloud import Cloud
@@ -18,13 +18,15 @@ from trueup.alerts.publish import SnsPublisher
 from trueup.domain.compare import compare, unverified
 from trueup.domain.documents import read_observation, read_prices
 from trueup.domain.policy import default_policy
-from trueup.domain.reading import canonical_json, digest, read_time
+from trueup.domain.reading import canonical_json, digest, format_time, read_time
 from trueup.domain.reasons import Reason
 from trueup.domain.report import Failure, PricesUsed, RunReport, run_report_document
 from trueup.steps.compare import CompareRequest, CompareStep
+from trueup.steps.judging import Judging
 from trueup.store import keys
 from trueup.store.audit import Audit
 from trueup.store.histories import Histories
+from trueup.store.prices import PriceSets
 from trueup.store.runs import Manifest, Runs
 
 TEMPLATE = Path(__file__).parents[3] / "template.yaml"
@@ -163,7 +165,28 @@ def a_run(cloud: Cloud) -> Cloud:
     return cloud
 
 
-def _tell_the_rest(cloud: Cloud) -> None:
+@pytest.fixture
+def judged_run(cloud: Cloud) -> Cloud:
+    """A run of the day before, judged as Compare does: short of bitcoin, too."""
+    started, at = read_time("2026-11-21T12:00:00Z", "started"), read_time("2026-11-21T12:00:05Z", "at")
+    evidence: dict[str, Any] = {"schema": 1, "run_id": JUDGED, "account_id": "cb-main", "answers": []}
+    evidence |= {"started_at": format_time(started), "finished_at": format_time(started)}
+    evidence |= {"book": BOOK | {"as_of": format_time(started)}, "book_after": BOOK | {"as_of": format_time(started)}}
+    evidence |= {"snapshot": SNAPSHOT | {"observed_at": format_time(started)}}
+    cloud.objects.put_once(keys.observation_object(JUDGED, "cb-main"), evidence)
+    cloud.objects.put_once(keys.prices_object(JUDGED), PRICES | {"as_of": format_time(started)})
+    runs, audit, histories = Runs(cloud.rows, cloud.objects, 400), Audit(cloud.rows, 400), Histories(cloud.rows, 400)
+    runs.claim(JUDGED, "arn:x", started)
+    runs.write_manifest(Manifest(JUDGED, started, {"cb-main": "coinbase"}, {}, default_policy()))
+    sets = PriceSets(cloud.rows, cloud.objects)
+    by = runs.manifest(JUDGED).policy
+    judging = Judging(cloud.objects, runs, sets, histories, audit, by, "USD", clock=lambda: at)
+    cloud.objects.put_once(keys.report_object(JUDGED), judging.report(judging.first_look(runs.manifest(JUDGED)), []))
+    _tell_the_rest(cloud, JUDGED)
+    return cloud
+
+
+def _tell_the_rest(cloud: Cloud, run_id: str = RUN_ID) -> None:
     """Do what Compare does once a report is frozen."""
     step = CompareStep(
         judging=None,  # type: ignore[arg-type]  # nothing is judged again
@@ -178,7 +201,7 @@ def _tell_the_rest(cloud: Cloud) -> None:
     with pytest.MonkeyPatch.context() as patch:
         # moto's transactions copy the table, and are no good beside each other.
         patch.setattr("trueup.steps.compare.for_each", lambda call, items: [call(item) for item in items])
-        step.run(CompareRequest(RUN_ID, "arn:x"))
+        step.run(CompareRequest(run_id, "arn:x"))
 
 
 @pytest.fixture

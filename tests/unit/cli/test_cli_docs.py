@@ -83,6 +83,8 @@ def test_the_page_shows_what_is_printed(block, a_run, schedule, tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     if any("trueup alerts" in command for command, _ in block):
         endpoints_of_the_page(request.getfixturevalue("endpoints"), monkeypatch)
+    if any("replay" in command for command, _ in block):
+        request.getfixturevalue("judged_run")
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     write(tmp_path, "cdp_api_key.json", make_credential().key_file())
     if not any("accounts put" in command for command, _ in block):
