@@ -96,3 +96,21 @@ def test_what_is_none_is_refused_by_its_place(field: str, value: Any) -> None:
     document = blindness_document(Blindness(at(5), at(0), 1, 1))
     with pytest.raises(Malformed, match=rf"^blindness\.{field}: "):
         read_blindness(document | {field: value})
+
+
+def test_what_is_kept_of_it_is_in_these_words() -> None:
+    assert [*Told] == ["nothing", "partly", "whole"]
+    assert [*BlindNews] == ["unverified", "verified"]
+
+
+def test_what_is_over_counts_nothing_and_was_told_to_nobody() -> None:
+    alerting = default_policy().alerting("cb-main", "x", None)
+    told = Blindness(at(5), at(0), 4, 2, Told.PARTLY)
+    assert looked_for(told, FINE, alerting, at(10)) == (
+        Blindness(at(10), at(10), 0, 0, Told.NOTHING),
+        BlindNews.VERIFIED,
+    )
+    assert looked_for(Blindness(at(5), at(0), 2, 0), PARTLY, alerting, at(10)) == (
+        Blindness(at(10), at(0), 3, 0, Told.PARTLY),
+        SAID,
+    )

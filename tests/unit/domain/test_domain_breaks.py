@@ -298,3 +298,10 @@ def test_a_look_is_news_only_if_it_is_newer_and_says_something() -> None:
     assert is_news(over, seen(6))
     assert not is_news(over, agreed(6))
     assert not is_news(over, explained(6))
+
+
+def test_the_words_of_a_break_are_those_of_its_format() -> None:
+    assert [*Status] == ["open", "confirmed", "acknowledged", "explained", "suppressed", "resolved", "reopened"]
+    assert [*How] == [
+        "venue_moved", "book_moved", "both_moved", "adjusted", "policy_changed", "price_moved", "in_flight",
+    ]  # fmt: skip

@@ -54,7 +54,14 @@ def test_what_are_no_hours_of_the_day_is_refused(hours: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "window", ["2026-11-22T12:00:00Z", "2026-11-22T12:00:00Z/2026-11-22T12:00:00Z", "noon/evening", "/"]
+    "window",
+    [
+        "2026-11-22T12:00:00Z",
+        "2026-11-22T12:00:00Z/2026-11-22T12:00:00Z",
+        "noon/evening",
+        "/",
+        "2026-11-22T12:00:00Z/2026-11-22T13:00:00Z/2026-11-22T14:00:00Z",
+    ],
 )
 def test_what_is_no_window_of_time_is_refused(window: str) -> None:
     with pytest.raises(Malformed) as refused:
@@ -69,5 +76,9 @@ def test_what_is_no_list_or_too_long_a_one_is_refused(read: Any) -> None:
     with pytest.raises(Malformed, match=r"here\[0\]: must be a string"):
         read([2200], "here")
     with pytest.raises(Malformed, match=f"here: must have at most {MAX_WINDOWS}"):
-        read(["x"] * (MAX_WINDOWS + 1), "here")
+        read(["x"] * 101, "here")
     assert read([], "here") == ()
+
+
+def test_a_hundred_of_them_are_taken() -> None:
+    assert len(read_quiet_hours(["22:00-06:30"] * 100, "here")) == MAX_WINDOWS == 100
