@@ -9,6 +9,8 @@ from tests.unit.money_kit import NOON
 from trueup.domain.reading import Malformed
 from trueup.domain.windows import MAX_WINDOWS, is_within, read_maintenance, read_quiet_hours
 
+NOW = "2026-11-22T12:00:00Z"
+
 
 def clock(hour: int, minute: int = 0, second: float = 0) -> datetime:
     return NOON.replace(hour=0) + timedelta(hours=hour, minutes=minute, seconds=second)
