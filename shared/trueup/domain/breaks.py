@@ -293,7 +293,7 @@ def _looked(known: Break, look: Look) -> Break:
 
 def _seen(known: Break, look: Seen) -> Break:
     is_back = known.phase is Status.RESOLVED
-    is_another = is_back or _sign(look.difference) != _sign(known.difference)
+    is_another = is_back or _is_surplus(look.difference) != _is_surplus(known.difference)
     unconfirmed = Status.REOPENED if is_back or known.phase is Status.REOPENED else Status.OPEN
     suppression = known.suppression
     if suppression is not None and look.severity > suppression.severity:
@@ -361,10 +361,8 @@ def _done(known: Break, deed: Deed) -> Break:
             return replace(known, suppression=None)
 
 
-def _sign(difference: Decimal | None) -> int:
-    if not difference:
-        return 0
-    return 1 if difference > 0 else -1
+def _is_surplus(difference: Decimal | None) -> bool:
+    return difference is not None and difference > 0
 
 
 def _larger(before: Decimal | None, now: Decimal | None) -> Decimal | None:

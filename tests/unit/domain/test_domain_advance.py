@@ -3,16 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from tests.unit.domain.test_domain_breaks import ANN, life, seen
 from tests.unit.money_kit import NOON, Held, after, book, holding, item, judge, later, line_of, policy, prices, snapshot
 from trueup.domain.advance import SecondLook, advance, wants_second_look
+from trueup.domain.breaks import Agreed, Explained, Look, Seen, Sides, Suppressed
 from trueup.domain.history import History, Track
 from trueup.domain.policy import Policy, default_policy
 from trueup.domain.reasons import Reason, Severity
-from trueup.domain.report import AccountReport, Line, News, Outcome, State
+from trueup.domain.report import AccountReport, Kind, Line, News, Outcome, State
 
 GONE = SecondLook(None, Reason.UNREACHABLE)
 
@@ -577,3 +580,104 @@ def test_an_older_look_says_nothing_of_what_is_in_flight() -> None:
     on_its_way(desk, "w-2")
     on_its_way(desk, "w-3")
     assert on_its_way(desk, "w-4", wait=-150).news is None
+
+
+# -- what a look says of breaks ------------------------------------------------------------------------------------
+
+
+def looks(desk: Desk, report: AccountReport, second: SecondLook | None = None) -> Mapping[str, Look]:
+    """Take a look, and return what it says of breaks, by asset."""
+    advanced = advance(report, desk.history, desk.by, "coinbase", second)
+    desk.history = after(desk.history, advanced)
+    return {track.asset or "": advanced.looks[key] for key, track in desk.tracks.items() if key in advanced.looks}
+
+
+def test_a_look_that_finds_a_break_says_everything_of_it(desk: Desk) -> None:
+    report = replace(desk.see(NINE, TEN), run_id="run-1")
+    assert looks(desk, report) == {
+        "ETH": Seen(
+            at=NOON,
+            run_id="run-1",
+            kind=Kind.QUANTITY,
+            severity=Severity.MAJOR,
+            difference=Decimal(-1),
+            worth=Decimal(4000),
+            sides=Sides(Decimal(9), Decimal(10), Decimal(4000), desk.by.version),
+            confirmed=False,
+            due_at=later(NOON, 86_400),
+            told=None,
+        )
+    }
+    desk.seconds = 300
+    again = looks(desk, desk.see(HALF, TEN), GONE)["ETH"]
+    assert isinstance(again, Seen)
+    assert (again.confirmed, again.told, again.due_at) == (True, "confirmed", later(NOON, 300 + 14_400))
+
+
+def test_of_the_two_readings_of_the_book_the_later_one_is_what_it_says(desk: Desk) -> None:
+    found = looks(desk, desk.see(NINE, TEN, [("ETH", "10.5")]))["ETH"]
+    assert isinstance(found, Seen)
+    assert found.sides.book == Decimal("10.5")
+
+
+def test_a_look_that_finds_nothing_any_more_says_what_is_there_now(desk: Desk) -> None:
+    desk.look(NINE, TEN)
+    desk.seconds += 300
+    sides = Sides(Decimal(10), Decimal(10), Decimal(4000), desk.by.version)
+    assert looks(desk, desk.see(TEN, TEN)) == {"ETH": Agreed(later(NOON, 600), "", sides, adjusted=False, told=False)}
+
+
+def test_what_neither_side_has_any_more_is_nothing_on_both(desk: Desk) -> None:
+    desk.look([*NINE, ("BTC", "1")], [*TEN, ("BTC", "1")])
+    desk.seconds += 300
+    over = looks(desk, desk.see([("BTC", "1")], [("BTC", "1")]))["ETH"]
+    assert isinstance(over, Agreed)
+    assert over.sides == Sides(Decimal(0), Decimal(0), None, desk.by.version)
+
+
+def test_only_to_those_who_were_told_its_end_is_told_and_not_while_it_is_suppressed(desk: Desk) -> None:
+    desk.look(NINE, TEN)
+    desk.look(NINE, TEN)
+    known = desk.history
+    desk.seconds += 300
+    over = looks(desk, desk.see(TEN, TEN))["ETH"]
+    assert isinstance(over, Agreed)
+    assert over.told
+    (key,) = known.tracks
+    quiet = life(seen_before := seen(0, confirmed=True), Suppressed(seen_before.at, ANN, later(NOON, 9_999), "x"))
+    desk.history = replace(known, breaks={key: quiet})
+    over = looks(desk, desk.see(TEN, TEN))["ETH"]
+    assert isinstance(over, Agreed)
+    assert not over.told
+
+
+def test_a_line_that_was_never_a_break_leaves_no_trace_in_any_story(desk: Desk) -> None:
+    desk.look(**MOVING)
+    desk.seconds += 300
+    assert looks(desk, desk.see(TEN, TEN)) == {}
+    assert looks(desk, desk.see(**MOVING)) == {}
+
+
+def test_what_is_explained_is_said_of_breaks_alone() -> None:
+    desk = Desk()
+    assert on_its_way(desk, "w-1").outcome is Outcome.EXPLAINED
+    assert not desk.tracks
+    desk.look(NINE, TEN)
+    desk.seconds += 300
+    now = later(NOON, desk.seconds)
+    flying = snapshot(("ETH", "9"), observed_at=now, pending=(item("ETH", "-1", "w-1", applied=True, since=now),))
+    report = judge(flying, book(("ETH", "10"), as_of=now), by=desk.by, valued=prices(as_of=now))
+    assert looks(desk, report) == {"ETH": Explained(now, "", ("w-1",))}
+
+
+def test_a_late_look_says_nothing_of_breaks(desk: Desk) -> None:
+    late = desk.see(NINE, TEN)
+    desk.look(NINE, TEN)
+    assert looks(desk, late) == {}
+    assert looks(desk, replace(desk.see(TEN, TEN), observed_at=NOON)) == {}
+
+
+def test_what_is_in_flight_is_not_said_in_quiet_hours_and_is_after_them() -> None:
+    desk = Desk(policy(alerts={"default": {"explained_from_worth": "4000", "quiet_hours": ["12:00-12:10"]}}))
+    assert on_its_way(desk, "w-1").news is None
+    assert on_its_way(desk, "w-1").news is News.EXPLAINED

@@ -104,6 +104,8 @@ def test_seen_again_it_is_confirmed_and_has_the_newest_numbers_and_the_largest()
     assert (known.difference, known.peak_difference) == (-2, -4)
     assert (known.worth, known.peak_worth) == (8000, 16_000)
     assert (known.occurrences, known.events, known.sides) == (2, 2, sides("8"))
+    changed = life(seen(0), seen(5, "0", Severity.CRITICAL, kind=Kind.MISSING_AT_VENUE))
+    assert (changed.kind, changed.severity) == (Kind.MISSING_AT_VENUE, Severity.CRITICAL)
 
 
 def test_the_peak_is_the_largest_either_way_and_keeps_its_sign() -> None:
@@ -245,6 +247,7 @@ def test_what_is_resolved_or_explained_is_not_called_suppressed_and_is_quiet_whe
 # -- what cannot be ------------------------------------------------------------------------------------------------
 
 OVER = (seen(0), agreed(5))
+TOO_LONG = "it can be suppressed until a time to come, 90 days at most"
 
 
 @pytest.mark.parametrize(
@@ -259,13 +262,18 @@ OVER = (seen(0), agreed(5))
         ((seen(0), Assigned(at(1), ANN, "ben")), Assigned(at(9), ANN, "ben"), "it is ben's"),
         ((seen(0),), Unsuppressed(at(9), ANN), "it is not suppressed"),
         ((seen(0), Suppressed(at(1), ANN, at(9), "x")), Unsuppressed(at(9), ANN), "it is not suppressed"),
-        ((seen(0),), Suppressed(at(9), ANN, at(9), "x"), "until a time to come, 90 days at most"),
-        ((seen(0),), Suppressed(NOON, ANN, NOON + MAX_SUPPRESSION + HOUR, "x"), "a time to come, 90 days at most"),
+        ((seen(0),), Suppressed(at(9), ANN, at(9), "x"), TOO_LONG),
+        (
+            (seen(0),),
+            Suppressed(NOON, ANN, NOON + MAX_SUPPRESSION + HOUR, "x"),
+            TOO_LONG,
+        ),
     ],
 )
 def test_what_cannot_be_done_is_refused_with_the_reason(events: tuple[Event, ...], deed: Deed, why: str) -> None:
-    with pytest.raises(Impossible, match=why):
+    with pytest.raises(Impossible) as refused:
         fold(life(*events), deed)
+    assert str(refused.value) == why
 
 
 def test_the_longest_suppression_is_taken() -> None:
@@ -274,7 +282,7 @@ def test_the_longest_suppression_is_taken() -> None:
 
 @pytest.mark.parametrize("event", [agreed(0), explained(0), Commented(NOON, ANN, "x")])
 def test_nothing_can_happen_to_what_nobody_saw(event: Event) -> None:
-    with pytest.raises(Impossible, match="there is no such break"):
+    with pytest.raises(Impossible, match=r"^there is no such break$"):
         begin(PLACE, event)
 
 
