@@ -148,12 +148,12 @@ def remove(
         print_line(f"{name}: removed; its reports, its book and its key stay")
 
 
-def find_account(cloud: Cloud, name: str) -> Account:
+def find_account(cloud: Cloud, name: str, field: str = "ACCOUNT") -> Account:
     """Return an account. Raises BadInput naming the ones there are."""
     found = cloud.accounts.get(name)
     if found is None:
         there = ", ".join(account.account_id for account in cloud.accounts.all()) or "none yet"
-        raise BadInput(f"ACCOUNT: there is no account {name}; there are: {there}")
+        raise BadInput(f"{field}: there is no account {name}; there are: {there}")
     return found
 
 

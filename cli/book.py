@@ -136,7 +136,7 @@ def adopt(
         )
     evidence = _evidence(cloud, name, run_id)
     book = _book_from(evidence.observation)
-    caller = cloud.client("sts").get_caller_identity()["Arn"]
+    caller = cloud.caller
     now = utc_now()
     record = {
         "account_id": name,

@@ -17,6 +17,7 @@ from trueup.errors import ConfigInvalid
 from trueup.secrets import read_token
 from trueup.store.accounts import Accounts
 from trueup.store.audit import Audit
+from trueup.store.breaks import Breaks
 from trueup.store.dynamodb import DynamoRows
 from trueup.store.objects import S3Objects
 from trueup.store.policies import Policies
@@ -40,6 +41,11 @@ class Cloud:
     def client(self, service: str) -> Any:
         """Return the client of an AWS service."""
         return client(service)
+
+    @property
+    def caller(self) -> str:
+        """Who is asking, as AWS knows them: the identity that is written down with what they do."""
+        return str(self.client("sts").get_caller_identity()["Arn"])
 
     @property
     def rows(self) -> DynamoRows:
@@ -96,6 +102,11 @@ class Cloud:
     def audit(self) -> Audit:
         """The audit, for reading."""
         return Audit(self.rows, _READS_ONLY)
+
+    @property
+    def breaks(self) -> Breaks:
+        """The breaks and their stories. Raises ConfigInvalid."""
+        return Breaks(self.rows, int(self._setting("RetentionDays")))
 
     def _setting(self, name: str) -> str:
         if name not in self.outputs:

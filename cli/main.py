@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
-from cli import accounts, alerts, audit, book, compare, demo, doctor, exits, fetch, policy, run, runs, up
+from cli import accounts, alerts, audit, book, breaks, compare, demo, doctor, exits, fetch, policy, run, runs, up
 from cli.errors import explain, one_line
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command("compare")(compare.compare_files)
 app.command("run")(run.run)
 app.command("doctor")(doctor.doctor)
 app.add_typer(runs.app, name="runs")
+app.add_typer(breaks.app, name="breaks")
 app.add_typer(audit.app, name="audit")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(accounts.app, name="accounts")

@@ -106,7 +106,7 @@ def put(
         )
     stands = last is not None and before == policy.version and cloud.policies.version(policy.version) is not None
     if last is None or not stands:
-        last = cloud.policies.put(policy, utc_now(), _caller(cloud), last)
+        last = cloud.policies.put(policy, utc_now(), cloud.caller, last)
     unknown = _unknown(policy, cloud)
     if as_json:
         replaced = before if not stands else None
@@ -177,10 +177,6 @@ def list_policies(
         print_table(plain_table((">", "!version", "!put", "by"), rows))
     else:
         print_line("nobody has put a policy: the built-in values apply; put one with `trueup policy put FILE`")
-
-
-def _caller(cloud: Cloud) -> str:
-    return str(cloud.client("sts").get_caller_identity()["Arn"])
 
 
 def _read(file: Path, base: Policy) -> Policy:

@@ -5,6 +5,7 @@ Amounts are exact Decimals to the end; one with more than eight decimals is cut 
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal
+from functools import reduce
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -117,9 +118,7 @@ def totals_line(accounts: Sequence[AccountReport], *, base: str) -> Text:
         return text.append("no break")
     for index, (name, count) in enumerate(found):
         text.append(", " if index else "").append(f"{name} {count}", _STYLES[name])
-    worth = Decimal(0)
-    for amount in gross_worth(accounts).values():
-        worth = _SHOWING.add(worth, amount)
+    worth = gross(gross_worth(accounts).values())
     return text.append(f"; {_worth_words(worth, totals['breaks_unpriced'], base)}")
 
 
@@ -190,6 +189,11 @@ def money(value: Decimal | None) -> str:
     if value is None:
         return "no price"
     return f"{value.quantize(Decimal('0.01'), ROUND_HALF_EVEN, _SHOWING):,f}"
+
+
+def gross(amounts: Iterable[Decimal | None]) -> Decimal:
+    """Add up what has a price."""
+    return reduce(_SHOWING.add, (value for value in amounts if value is not None), Decimal(0))
 
 
 def age(seconds: int) -> str:

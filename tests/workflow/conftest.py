@@ -84,6 +84,7 @@ def operator(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Operator:
         "TopicArn": desk.topic_arn,
         "ReconciliationIntervalSeconds": "300",
         "ReconciliationThresholdPercentage": "0.1",
+        "RetentionDays": "400",
     }
     monkeypatch.setattr("cli.cloud.use_profile", lambda region, *, local: None)
     monkeypatch.setattr("cli.cloud.find_stack", lambda stack_name: Cloud(stack_name, outputs))

@@ -4,8 +4,10 @@ Everything that happens to a break is an event, a row of its own that stays as i
 follows from them, and is written with each.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import reduce
 from typing import Any
 
 from trueup.domain.break_documents import break_document, event_document, read_break, read_event
@@ -18,6 +20,8 @@ from trueup.store.rows import ABSENT, OPEN_BREAKS, Condition, Row, Rows
 
 OUTLIVES = timedelta(days=30)
 """How long the row of a resolved break outlives its events: back again, it goes on counting where it was."""
+MAX_AT_ONCE = 33
+"""Breaks to which something can be done in one transaction, with up to two deeds each: DynamoDB takes 100 rows."""
 _NOT_OF_THE_BREAK = {"pk", "sk", "expires_at", OPEN_BREAKS.pk, OPEN_BREAKS.sk}
 _NOT_OF_THE_EVENT = {"pk", "sk", "expires_at", "account_id"}
 _ATTEMPTS = 10
@@ -57,37 +61,58 @@ class Breaks:
             for row in self._rows.query(keys.story(break_id), prefix=keys.EVENT)
         ]
 
-    def do(self, break_id: str, deed: Deed) -> Break:
-        """Do something to a break, on the record, and return it as it is then.
+    def do(self, break_id: str, *deeds: Deed) -> Break:
+        """Do something to a break, on the record, and return it as it is then (see do_all)."""
+        (after,) = self.do_all({break_id: deeds})
+        return after
 
-        Whoever comes second is judged by what the first one did. Raises Impossible for what cannot be done to it, also
-        where there is no such break, and StoreUnavailable when others keep writing.
+    def do_all(self, deeds: Mapping[str, Sequence[Deed]]) -> list[Break]:
+        """Do something to each of these breaks or to none, on the record, and return them as they are then.
+
+        Whoever comes second is judged by what the first one did. Raises Impossible for what cannot be done, also where
+        there is no such break, Malformed for what could not be read again, StoreUnavailable when others keep writing.
         """
+        # What is judged is what is kept, in its milliseconds: else the row would not follow from its events.
+        kept = {
+            break_id: [read_event(event_document(deed), break_id) for deed in wanted]
+            for break_id, wanted in deeds.items()
+        }
         for _ in range(_ATTEMPTS):
-            known = self.get(break_id)
-            if known is None:
-                raise Impossible("there is no such break")
-            if self._rows.put_all(self.puts(known, deed)):
-                return fold(known, deed)
-        raise StoreUnavailable(f"break {break_id} is being written by others; try again")
+            puts: list[Put] = []
+            after: list[Break] = []
+            for break_id, wanted in kept.items():
+                known = self.get(break_id)
+                if known is None:
+                    raise Impossible(f"{break_id}: there is no such break")
+                try:
+                    after.append(reduce(fold, wanted, known))
+                except Impossible as error:
+                    raise Impossible(f"{break_id}: {error}") from None
+                puts += self.puts(known, *wanted)
+            if self._rows.put_all(puts):
+                return after
+        raise StoreUnavailable(f"{', '.join(deeds)}: others keep writing at the same moment; try again")
 
-    def puts(self, known: Break | Place, event: Event) -> list[Put]:
-        """Return what writes down an event, and the break as it is after it: both or neither, and nobody in between.
+    def puts(self, known: Break | Place, *events: Event) -> list[Put]:
+        """Return what writes down events, and the break as it is after them: all or nothing, and nobody in between.
 
-        A break that is not known yet begins at its place. Raises Impossible.
+        A break that is not known yet begins at its place, with one event. Raises Impossible.
         """
         if isinstance(known, Place):
+            (first,) = events
             # Where only the row of the break was lost, its story goes on behind the events that are left.
-            after, condition = replace(begin(known, event), events=self._last_event(known.break_id) + 1), ABSENT
+            after, condition = replace(begin(known, first), events=self._last_event(known.break_id) + 1), ABSENT
         else:
-            after, condition = fold(known, event), Condition("equals", "events", known.events)
+            after, condition = reduce(fold, events, known), Condition("equals", "events", known.events)
         break_id, account_id = after.place.break_id, after.place.account_id
-        pk, sk = keys.event(break_id, after.events)
-        expires_at = _seconds(event.at + self._retention)
-        happened = {"pk": pk, "sk": sk, "account_id": account_id, **event_document(event), "expires_at": expires_at}
+        puts: list[Put] = []
+        for number, event in enumerate(events, after.events - len(events) + 1):
+            pk, sk = keys.event(break_id, number)
+            expires_at = _seconds(event.at + self._retention)
+            happened = {"pk": pk, "sk": sk, "account_id": account_id, **event_document(event), "expires_at": expires_at}
+            puts.append((happened, ABSENT))
         pk, sk = keys.current_break(account_id, break_id)
-        now = {"pk": pk, "sk": sk, **break_document(after), **self._kept(after)}
-        return [(happened, ABSENT), (now, condition)]
+        return [*puts, ({"pk": pk, "sk": sk, **break_document(after), **self._kept(after)}, condition)]
 
     def _last_event(self, break_id: str) -> int:
         last = self._rows.query(keys.story(break_id), prefix=keys.EVENT, newest_first=True, limit=1)

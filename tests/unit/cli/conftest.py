@@ -41,7 +41,7 @@ def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, "/dev/null")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    for module in ("audit", "book", "policy"):
+    for module in ("audit", "book", "breaks", "policy"):
         monkeypatch.setattr(f"cli.{module}.utc_now", lambda: read_time("2026-11-22T12:01:00Z", "now"))
     yield
     if boto3.DEFAULT_SESSION is not SESSION:
@@ -91,6 +91,7 @@ def _resources() -> dict[str, str]:
         "SecretPrefix": "trueup/",
         "ReconciliationIntervalSeconds": "300",
         "ReconciliationThresholdPercentage": "0.1",
+        "RetentionDays": "400",
         "FetchFunctions": '{"coinbase":"arn:c","dydx":"arn:d"}',
     }
 

@@ -158,5 +158,5 @@ def test_what_both_can_do_both_do() -> None:
     known = Breaks(rows, 400).do("brk-1", Acknowledged(at(1), ANN))
     assert (known.comments, known.acknowledged) == (2, Acknowledged(at(1), ANN))
     rows.times = 99
-    with pytest.raises(StoreUnavailable, match="break brk-1 is being written by others; try again"):
+    with pytest.raises(StoreUnavailable, match="brk-1: others keep writing at the same moment; try again"):
         Breaks(rows, 400).do("brk-1", Commented(at(2), ANN, "last"))
