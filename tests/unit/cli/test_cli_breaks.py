@@ -143,7 +143,7 @@ def test_what_has_no_price_is_counted_and_an_account_as_a_whole_is_named(cloud_w
     held = Place("brk-00000000000000a2", "cb-main", "coinbase", "spot", "BTC", "held")
     tell_story(cloud_with_breaks, held, [look("11:59", "1", severity=Severity.MINOR)])
     out = trueup("breaks", "list", "--account", "cb-main").out
-    for word in ("the whole account", "the venue shows nothing at", "no price", "quantity differs (held)"):
+    for word in ("the whole account", "the venue shows", "no price", "quantity differs (held)"):
         assert word in out
     assert out.endswith("3 breaks: CRITICAL 2, MINOR 1; 0 overdue; gross worth 38,800.20, 1 without a\nprice\n")
     assert all(len(line) <= 80 for line in out.splitlines())

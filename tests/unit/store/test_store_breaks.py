@@ -20,10 +20,11 @@ from trueup.domain.breaks import (
     begin,
     fold,
 )
+from trueup.domain.reading import Malformed
 from trueup.domain.reasons import Severity
 from trueup.errors import StoreUnavailable
 from trueup.store import keys
-from trueup.store.breaks import Breaks
+from trueup.store.breaks import MAX_AT_ONCE, Breaks
 from trueup.store.memory import MemoryRows
 from trueup.store.rows import Rows
 
@@ -160,3 +161,52 @@ def test_what_both_can_do_both_do() -> None:
     rows.times = 99
     with pytest.raises(StoreUnavailable, match="brk-1: others keep writing at the same moment; try again"):
         Breaks(rows, 400).do("brk-1", Commented(at(2), ANN, "last"))
+
+
+# -- several at once -----------------------------------------------------------------------------------------------
+
+
+def test_what_is_done_to_several_is_done_to_all_of_them_in_the_order_given(rows: Rows) -> None:
+    for name in ("brk-1", "brk-2"):
+        tell(rows, name, seen(0))
+    breaks = Breaks(rows, 400)
+    deeds = [Acknowledged(at(1), ANN), Commented(at(1), ANN, "mine")]
+    after = breaks.do_all({"brk-2": deeds, "brk-1": deeds})
+    assert [known.place.break_id for known in after] == ["brk-2", "brk-1"]
+    for known in after:
+        name = known.place.break_id
+        assert breaks.get(name) == known
+        assert breaks.story(name) == [seen(0), *deeds]
+        assert (known.events, known.comments) == (3, 1)
+
+
+def test_what_cannot_be_done_to_one_is_done_to_none(rows: Rows) -> None:
+    tell(rows, "brk-1", seen(0))
+    tell(rows, "brk-2", seen(0), agreed(5))
+    breaks = Breaks(rows, 400)
+    with pytest.raises(Impossible, match="brk-2: it is resolved"):
+        breaks.do_all({"brk-1": [Acknowledged(at(6), ANN)], "brk-2": [Acknowledged(at(6), ANN)]})
+    with pytest.raises(Impossible, match="brk-3: there is no such break"):
+        breaks.do_all({"brk-1": [Acknowledged(at(6), ANN)], "brk-3": [Acknowledged(at(6), ANN)]})
+    with pytest.raises(Impossible, match="brk-1: arn:ann has acknowledged it"):
+        breaks.do("brk-1", Acknowledged(at(6), ANN), Acknowledged(at(6), BEN))
+    assert breaks.story("brk-1") == [seen(0)]
+
+
+def test_what_could_not_be_read_again_is_not_written(rows: Rows) -> None:
+    tell(rows, "brk-1", seen(0))
+    with pytest.raises(Malformed, match=r"brk-1\.text: must be at most 512 characters"):
+        Breaks(rows, 400).do("brk-1", Commented(at(1), ANN, "a" * 513))
+    assert Breaks(rows, 400).story("brk-1") == [seen(0)]
+
+
+def test_what_is_judged_is_what_is_kept_in_its_milliseconds(rows: Rows) -> None:
+    tell(rows, "brk-1", seen(0))
+    moment = at(1).replace(microsecond=100)
+    with pytest.raises(Impossible, match="a time to come"):
+        Breaks(rows, 400).do("brk-1", Suppressed(moment, ANN, moment.replace(microsecond=900), "x"))
+    assert Breaks(rows, 400).do("brk-1", Acknowledged(moment, ANN)).acknowledged == Acknowledged(at(1), ANN)
+
+
+def test_as_many_breaks_as_are_done_at_once_with_two_deeds_each_fit_into_one_transaction() -> None:
+    assert MAX_AT_ONCE * 3 <= 100
