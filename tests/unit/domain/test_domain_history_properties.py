@@ -19,11 +19,11 @@ CHECK = settings(max_examples=120, derandomize=True, deadline=None)
 POLICY = policy(alerts={"default": {"alert_from": "MAJOR"}})
 SEEN = {
     "minor": "9.9", "major": "9", "critical": "5", "over": "11", "agrees": "10", "nearly agrees": "9.9999",
-    "in motion": "9", "explained": "9.5", "unverified": "9", "not observed": "9", "gone": None,
+    "in motion": "9", "explained": "9.5", "unverified": "9", "not observed": "9", "gone": None, "not read": None,
 }  # fmt: skip
 BREAKS = {"minor": -1, "major": -1, "critical": -1, "over": 1}
 """What is a break, with its sign."""
-SAYS_NOTHING = ("in motion", "explained", "unverified", "not observed")
+SAYS_NOTHING = ("in motion", "explained", "unverified", "not observed", "not read")
 """What neither confirms nor ends anything."""
 
 
@@ -31,7 +31,7 @@ def seen(what: str, seconds: float, *, with_other: bool = False) -> AccountRepor
     """Look at an account whose book says ten ETH, and at another asset beside it that always differs."""
     now, total = later(NOON, seconds), SEEN[what]
     flying = (item("ETH", "-0.5", "w-1", applied=True, since=now),) if what == "explained" else ()
-    spot = Reason.INCOMPLETE if what == "unverified" else None
+    spot = Reason.INCOMPLETE if what in ("unverified", "not read") else None
     other = [("BTC", "1")] if with_other else []
     venue = snapshot(
         *([] if total is None else [("ETH", total)]),
