@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from break_kit import tell_three
 from cli_kit import trueup, write
 
 from cli.main import app
@@ -90,6 +91,8 @@ def test_the_page_shows_what_is_printed(block, a_run, schedule, tmp_path, monkey
     if not any("accounts put" in command for command, _ in block):
         trueup("accounts", "put", "examples/coinbase-account.json")
         trueup("accounts", "disable", "cb-main")
+    if any(command.startswith("trueup breaks") for command, _ in block):
+        tell_three(a_run)
     shell = Shell(tmp_path)
     for command, expected in block:
         printed = shell.run(command)

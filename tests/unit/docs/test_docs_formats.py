@@ -3,15 +3,21 @@
 import json
 import re
 from dataclasses import replace
+from datetime import timedelta
+from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from cli.break_words import break_as_of
 from cli.strict_yaml import parse_yaml
 from trueup.alerts.digest import alerts_of
 from trueup.config import ROOM
 from trueup.domain.advance import SecondLook, advance
+from trueup.domain.ages import AgeBucket
+from trueup.domain.break_documents import event_document, read_break, read_event
+from trueup.domain.breaks import Event, How, Status, begin, fold
 from trueup.domain.compare import compare
 from trueup.domain.csv_book import read_csv_book
 from trueup.domain.documents import read_account, read_book, read_prices, read_snapshot
@@ -21,7 +27,7 @@ from trueup.domain.policy import default_policy, policy_document, read_policy, r
 from trueup.domain.policy_explained import stated
 from trueup.domain.policy_fields import FIELDS
 from trueup.domain.reading import parse_json, read_time
-from trueup.domain.report import PricesUsed, RunReport, account_report_document, run_report_document
+from trueup.domain.report import PricesUsed, RunReport, account_report_document, break_id, run_report_document
 from trueup.venues.registry import VENUES
 
 ROOT = Path(__file__).parents[3]
@@ -112,3 +118,30 @@ def test_the_sample_alert_is_what_the_examples_give() -> None:
     (alert,) = alerts_of(replace(report, accounts=(stands,)), {"audit": {"cb-main": {"seq": 41, "hash": "5a" * 32}}})
 
     assert json.loads(sample("Alert")) == alert.document
+
+
+def test_the_sample_events_are_of_every_sort_and_read_as_they_are_written() -> None:
+    documents = json.loads(sample("Break event"))
+    events = [read_event(document) for document in documents]
+
+    assert {type(event) for event in events} == set(get_args(Event))
+    assert [event_document(event) for event in events] == documents
+
+
+def test_the_sample_break_is_what_the_first_six_events_make_and_the_others_can_happen_to_it() -> None:
+    document = json.loads(sample("Break"))
+    of_time = {"status", "age_seconds", "age_bucket", "overdue"}
+    known = read_break({name: value for name, value in document.items() if name not in of_time})
+    first, *rest = [read_event(event) for event in json.loads(sample("Break event"))]
+
+    assert reduce(fold, rest[:5], begin(known.place, first)) == known
+    assert reduce(fold, rest[5:], known).how is How.VENUE_MOVED
+    assert break_as_of(known, known.opened_at + timedelta(seconds=document["age_seconds"])) == document
+    assert known.place.break_id == break_id("cb-main", "spot", "BTC", "total")
+
+
+def test_the_page_on_breaks_names_every_status_and_every_way_to_be_resolved() -> None:
+    page = (ROOT / "docs" / "breaks.md").read_text()
+    words = [*Status, *How, *AgeBucket]
+
+    assert [word for word in words if f"`{word}`" not in page] == []
