@@ -6,7 +6,7 @@ from decimal import Decimal
 from rich.console import RenderableType
 
 from cli.tables import amount, money, plain_table
-from trueup.alerts.message import WORDS
+from trueup.alerts.words import BREAK_WORDS
 from trueup.domain.breaks import (
     Acknowledged,
     Agreed,
@@ -90,7 +90,7 @@ def _seen(looks: Sequence[Seen]) -> str:
     state = "confirmed" if last.confirmed else "not confirmed"
     differences = _span([look.difference for look in looks])
     worths = _span([look.worth for look in looks], of_money=True)
-    return f"{last.severity.name} {WORDS[last.kind]}, {differences}, worth {worths}, {state}"
+    return f"{last.severity.name} {BREAK_WORDS[last.kind]}, {differences}, worth {worths}, {state}"
 
 
 def _span(values: Sequence[Decimal | None], *, of_money: bool = False) -> str:

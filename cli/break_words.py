@@ -9,7 +9,7 @@ from rich.text import Text
 
 from cli.errors import one_line
 from cli.tables import age, amount, gross, money, plain_table, status_text
-from trueup.alerts.message import WORDS
+from trueup.alerts.words import BREAK_WORDS, HOW_WORDS
 from trueup.domain.ages import age_bucket
 from trueup.domain.break_documents import break_document
 from trueup.domain.breaks import Break, How, Place, Status
@@ -18,16 +18,6 @@ from trueup.domain.reasons import Severity
 from trueup.domain.report import Kind
 
 NOBODY = "nobody"
-HOW_WORDS = {
-    How.VENUE_MOVED: "the venue moved",
-    How.BOOK_MOVED: "the book moved",
-    How.BOTH_MOVED: "venue and book moved",
-    How.ADJUSTED: "the venue's holdings were adopted as the book",
-    How.POLICY_CHANGED: "another policy lets it pass",
-    How.PRICE_MOVED: "at another price it is not worth saying",
-    How.IN_FLIGHT: "both sides list it as in flight",
-}
-"""What people read for how a break was resolved."""
 
 
 def break_as_of(known: Break, now: datetime) -> dict[str, Any]:
@@ -95,7 +85,7 @@ def headline(known: Break, now: datetime) -> Text:
 
 def what_words(kind: Kind, place: Place) -> str:
     """Say what sort of break it is."""
-    return WORDS[kind] if place.field in ("total", "account") else f"{WORDS[kind]} ({place.field})"
+    return BREAK_WORDS[kind] if place.field in ("total", "account") else f"{BREAK_WORDS[kind]} ({place.field})"
 
 
 def due_words(known: Break, now: datetime) -> str:

@@ -235,6 +235,7 @@ def test_an_operator_finds_everything_in_the_outputs(template: dict[str, Any], d
         "TopicArn",
         "ReconciliationIntervalSeconds",
         "ReconciliationThresholdPercentage",
+        "RetentionDays",
         "KeyArn",
         "SecretPrefix",
         "FetchFunctions",
@@ -247,6 +248,8 @@ def test_an_operator_finds_everything_in_the_outputs(template: dict[str, Any], d
         "DeliveryDeadLetterQueueUrl",
     }
     assert outputs["SecretPrefix"] == "trueup/" == deployed.environment("FetchCoinbaseFunction")["SECRET_PREFIX"]
+    # What somebody does to a break expires as what runs see of it.
+    assert outputs["RetentionDays"] == deployed.environment("CompareFunction")["RETENTION_DAYS"]
     assert all(it["Description"] for it in template["Outputs"].values())
 
 

@@ -193,7 +193,7 @@ def test_whoever_is_a_moment_too_late_changes_nothing(cloud, file, other, monkey
         cloud.policies.put(default_policy(), read_time(NOW, "now"), "somebody-else", cloud.policies.last())
         return BY
 
-    monkeypatch.setattr("cli.policy._caller", overtaken)
+    monkeypatch.setattr(type(cloud), "caller", property(overtaken))
     refused(trueup("policy", "put", file), "PolicyConflict", "somebody put another meanwhile", code=75)
     assert [put.by for put in cloud.policies.history()] == ["somebody-else"]
 
