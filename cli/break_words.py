@@ -10,7 +10,7 @@ from rich.text import Text
 from cli.errors import one_line
 from cli.tables import age, amount, gross, money, plain_table, status_text
 from trueup.alerts.words import BREAK_WORDS, HOW_WORDS
-from trueup.domain.ages import age_bucket
+from trueup.domain.ages import age_bucket, age_of
 from trueup.domain.break_documents import break_document
 from trueup.domain.breaks import Break, How, Place, Status
 from trueup.domain.reading import format_time
@@ -22,7 +22,7 @@ NOBODY = "nobody"
 
 def break_as_of(known: Break, now: datetime) -> dict[str, Any]:
     """Write a break with what depends on when somebody asks."""
-    old = known.age(now)
+    old = age_of(known, now)
     return break_document(known) | {
         "status": str(known.status(now)),
         "age_seconds": int(old.total_seconds()),
@@ -154,7 +154,7 @@ def _within(place: Place) -> str:
 
 
 def _age(known: Break, now: datetime) -> str:
-    old = known.age(now)
+    old = age_of(known, now)
     return f"{age(_seconds(old))} ({age_bucket(old)})"
 
 

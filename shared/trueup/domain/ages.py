@@ -1,7 +1,9 @@
 """How long a break has been open, in the steps in which a desk's morning list is read."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
+
+from .breaks import Break
 
 
 class AgeBucket(StrEnum):
@@ -20,6 +22,11 @@ _ENDS = (
     (timedelta(hours=24), AgeBucket.FROM_4H),
     (timedelta(days=7), AgeBucket.FROM_1D),
 )
+
+
+def age_of(known: Break, now: datetime) -> timedelta:
+    """Return how long a break has been open; of one that is resolved, how long it was."""
+    return (now if known.resolved_at is None else known.resolved_at) - known.opened_at
 
 
 def age_bucket(age: timedelta) -> AgeBucket:

@@ -229,10 +229,6 @@ class Break:
         """Tell whether people are not to be told of it."""
         return self.suppression is not None and now < self.suppression.until
 
-    def age(self, now: datetime) -> timedelta:
-        """Return how long it has been open; of what is resolved, how long it was."""
-        return (now if self.resolved_at is None else self.resolved_at) - self.opened_at
-
     def is_overdue(self, now: datetime) -> bool:
         """Tell whether it should have been resolved by now."""
         return self.phase is not Status.RESOLVED and now >= self.due_at

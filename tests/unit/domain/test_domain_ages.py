@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from tests.unit.domain.test_domain_breaks import agreed, at, life, seen
-from trueup.domain.ages import AgeBucket, age_bucket
+from trueup.domain.ages import AgeBucket, age_bucket, age_of
 
 MILLISECOND = timedelta(milliseconds=1)
 
@@ -31,9 +31,9 @@ def test_every_age_is_in_one_bucket(age: timedelta, bucket: str) -> None:
 
 
 def test_the_age_of_what_is_open_grows_and_of_what_is_resolved_does_not() -> None:
-    assert life(seen(0), seen(5)).age(at(7)) == timedelta(minutes=7)
-    assert life(seen(0), agreed(5)).age(at(7)) == timedelta(minutes=5)
+    assert age_of(life(seen(0), seen(5)), at(7)) == timedelta(minutes=7)
+    assert age_of(life(seen(0), agreed(5)), at(7)) == timedelta(minutes=5)
 
 
 def test_what_came_back_is_as_old_as_its_return() -> None:
-    assert life(seen(0), agreed(5), seen(10)).age(at(12)) == timedelta(minutes=2)
+    assert age_of(life(seen(0), agreed(5), seen(10)), at(12)) == timedelta(minutes=2)
