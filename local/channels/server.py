@@ -23,7 +23,7 @@ class Channels:
     """Five endpoints. `taken` is what each took, in order; `refused` what it answered to what it did not take."""
 
     def __init__(self) -> None:
-        token = secrets.token_hex(12)
+        token = secrets.token_hex(20)
         self.routing_key = secrets.token_hex(16)
         self.signing_secret = f"whsec_{b64encode(secrets.token_bytes(32)).decode()}"
         self.incidents = Incidents(self.routing_key)
@@ -31,6 +31,7 @@ class Channels:
         self.taken: dict[str, list[dict[str, Any]]] = {}
         self.refused: dict[str, list[Answer]] = {}
         self.tokens = (token, self.routing_key, self.signing_secret)
+        """Whatever may be in no log and in no message."""
         self._paths = {
             "slack": f"/services/T000/B000/{token}",
             "discord": f"/api/webhooks/1234/{token}",

@@ -17,6 +17,7 @@ from local.cloud import deploy
 from local.cloud.deploy import Deployment
 from local.cloud.ministack import LocalCloud
 from local.venues.server import Answer
+from tests.leaks.plugin import PRODUCED
 from tests.unit.cli.cli_kit import Ran, trueup
 from tests.unit.notify.notify_kit import acknowledged, alarm, alert, resolved
 from trueup.aws import client, use_session
@@ -69,6 +70,8 @@ class Desk:
 def deployed(cloud: LocalCloud) -> Iterator[Desk]:
     use_session(cloud.session())
     with Channels() as channels:
+        for token in channels.tokens:
+            PRODUCED.canaries.add_secret("what opens an endpoint", token)
         deployment = deploy.deploy(
             cloud,
             ROOT / "template.yaml",

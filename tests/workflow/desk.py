@@ -24,6 +24,7 @@ from local.channels.server import Channels
 from local.venues.coinbase import CoinbaseSimulator
 from local.venues.credentials import make_credential
 from local.venues.dydx import DydxSimulator
+from tests.leaks.plugin import PRODUCED
 from tests.unit.cli.cli_kit import Ran
 from trueup.books.table import TableBook
 from trueup.clock import utc_now
@@ -283,6 +284,8 @@ class Desk:
 
     def open_endpoints(self, channels: Channels) -> None:
         """Tell these channels what alerts say from now on, as a deployment with a list of endpoints does."""
+        for token in channels.tokens:
+            PRODUCED.canaries.add_secret("what opens an endpoint", token)
         known_endpoints.cache_clear()  # what another desk's function read, in this process
         sqs, secret = boto3.client("sqs"), f"{SECRETS}alert-endpoints"
         urls = [
