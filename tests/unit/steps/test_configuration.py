@@ -13,6 +13,7 @@ from trueup.config import (
     BookSettings,
     CompareSettings,
     FetchSettings,
+    NotifySettings,
     PlanSettings,
     PricesSettings,
     Stores,
@@ -244,3 +245,48 @@ def test_a_switched_off_stack_says_so() -> None:
 
 def test_no_venue_deployed_is_an_empty_object() -> None:
     assert PlanSettings.from_env(ENVIRONMENT | {"FETCH_FUNCTIONS": json.dumps({})}).fetch_functions == {}
+
+
+# -- telling endpoints: it needs none of the stores but the table ----------------------------------------------------
+
+NOTIFY = {
+    "TABLE_NAME": "trueup-table",
+    "ALERT_ENDPOINTS": "trueup/alert-endpoints",
+    "DELIVERY_QUEUE_URL": "https://sqs/deliveries.fifo",
+    "DELIVERY_DEAD_LETTER_QUEUE_URL": "https://sqs/dead-deliveries.fifo",
+    "FIRST_WAIT_SECONDS": "15",
+    "MOST_ATTEMPTS": "10",
+}
+
+
+def test_what_tells_endpoints_reads_its_own_settings() -> None:
+    assert NotifySettings.from_env(NOTIFY | {"ALERT_ALLOWED_HOSTS": "hooks.internal"}) == NotifySettings(
+        "trueup-table",
+        "trueup/alert-endpoints",
+        "https://sqs/deliveries.fifo",
+        "https://sqs/dead-deliveries.fifo",
+        frozenset({"hooks.internal"}),
+        15,
+        10,
+    )
+
+
+@pytest.mark.parametrize("name", NOTIFY)
+def test_what_tells_endpoints_names_what_is_not_set(name: str) -> None:
+    with pytest.raises(ConfigInvalid, match=rf"^{name} is not set; the template sets it: deploy again$"):
+        NotifySettings.from_env({key: text for key, text in NOTIFY.items() if key != name})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("FIRST_WAIT_SECONDS", "0", "must be a whole number from 1 to 900; not '0'"),
+        ("FIRST_WAIT_SECONDS", "1.5", "must be a whole number from 1 to 900; not '1.5'"),
+        ("MOST_ATTEMPTS", "101", "must be a whole number from 1 to 100; not '101'"),
+        ("ALERT_ALLOWED_HOSTS", "https://x", "must be hosts such as books.internal, by commas; not 'https://x'"),
+    ],
+)
+def test_what_tells_endpoints_names_what_is_wrong_and_what_is_allowed(name: str, value: str, problem: str) -> None:
+    with pytest.raises(ConfigInvalid) as refused:
+        NotifySettings.from_env(NOTIFY | {name: value})
+    assert str(refused.value) == f"{name} {problem}"
