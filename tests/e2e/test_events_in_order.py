@@ -32,7 +32,7 @@ def invoke(staged: Stage, function: str, event: bytes) -> dict[str, Any]:
 
 
 def test_every_sample_event_works_against_the_local_cloud(tmp_path: Path) -> None:
-    # Notify is deployed where there are endpoints to tell; test_alert_endpoints.py tries it there, and its sample is tried in tests/unit.
+    # Notify is deployed only where there are endpoints to tell: test_alert_endpoints.py.
     assert {path.stem for path in (ROOT / "events").glob("*.json")} == {*IN_ORDER, "notify"}
     with stage(tmp_path / "cloud", port=None, wait_scale=0.05, scheduled=False, progress=lambda _line: None) as staged:
         answers = {
