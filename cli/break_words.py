@@ -12,7 +12,7 @@ from cli.tables import age, amount, gross, money, plain_table, status_text
 from trueup.alerts.words import BREAK_WORDS, HOW_WORDS
 from trueup.domain.ages import age_bucket, age_of
 from trueup.domain.break_documents import break_document
-from trueup.domain.breaks import Break, How, Place, Status
+from trueup.domain.breaks import Break, How, Place, Status, Suppression
 from trueup.domain.reading import format_time
 from trueup.domain.reasons import Severity
 from trueup.domain.report import Kind
@@ -88,6 +88,11 @@ def what_words(kind: Kind, place: Place) -> str:
     return BREAK_WORDS[kind] if place.field in ("total", "account") else f"{BREAK_WORDS[kind]} ({place.field})"
 
 
+def quiet_words(known: Break) -> str:
+    """Say until when it is kept quiet, and what ends that sooner."""
+    return "not suppressed" if known.suppression is None else f"suppressed {_until(known.suppression)}"
+
+
 def due_words(known: Break, now: datetime) -> str:
     """Say when it is to be resolved, as seen from now."""
     left = known.due_at - now
@@ -134,8 +139,13 @@ def _suppressed(known: Break, now: datetime) -> str:
     quiet = known.suppression
     if quiet is None or not known.is_quiet(now):
         return "no"
-    unless = "" if quiet.severity is Severity.CRITICAL else f", unless it gets worse than {quiet.severity.name};"
-    return f"until {format_time(quiet.until)}{unless} by {quiet.by}: {quiet.reason}"
+    return f"{_until(quiet)}; by {quiet.by}: {quiet.reason}"
+
+
+def _until(quiet: Suppression) -> str:
+    is_worst = quiet.severity is Severity.CRITICAL
+    unless = "however large it grows" if is_worst else f"unless it gets worse than {quiet.severity.name}"
+    return f"until {format_time(quiet.until)}, {unless}"
 
 
 def _resolved(at: datetime, how: How) -> str:

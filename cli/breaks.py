@@ -1,7 +1,7 @@
 """`trueup breaks`: what differs and is not over yet, and what people do about it. Everything is on the record."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from rich.text import Text
 from cli.accounts import find_account
 from cli.break_choice import Choice
 from cli.break_story import story_table
-from cli.break_words import NOBODY, break_as_of, break_table, breaks_table, headline, totals
+from cli.break_words import NOBODY, break_as_of, break_table, breaks_table, headline, quiet_words, totals
 from cli.cloud import Cloud, connect
 from cli.errors import BadInput
 from cli.options import DEFAULT_STACK, Json, Local, Region, StackName, account_id, moment
@@ -144,7 +144,7 @@ def acknowledge(
     _check(break_ids)
     cloud, now = connect(stack_name, region=region, local=local), _now()
     by = cloud.caller
-    _do(cloud, break_ids, [Acknowledged(now, by), *_comments(now, by, said)], "acknowledged", as_json=as_json)
+    _do(cloud, break_ids, [Acknowledged(now, by), *_comments(now, by, said)], lambda _: "acknowledged", as_json=as_json)
 
 
 @app.command("assign")
@@ -163,8 +163,8 @@ def assign(
     whose = None if owner is None else _words(owner, "OWNER")
     _check([break_id])
     cloud = connect(stack_name, region=region, local=local)
-    done = f"{whose or NOBODY}'s from now on"
-    _do(cloud, [break_id], [Assigned(_now(), cloud.caller, whose)], done, as_json=as_json)
+    deed = Assigned(_now(), cloud.caller, whose)
+    _do(cloud, [break_id], [deed], lambda _: f"{whose or NOBODY}'s from now on", as_json=as_json)
 
 
 @app.command("comment")
@@ -180,7 +180,7 @@ def comment_on(
     said = _words(text, "TEXT")
     _check([break_id])
     cloud = connect(stack_name, region=region, local=local)
-    _do(cloud, [break_id], _comments(_now(), cloud.caller, said), "commented", as_json=as_json)
+    _do(cloud, [break_id], _comments(_now(), cloud.caller, said), lambda _: "commented", as_json=as_json)
 
 
 @app.command("suppress")
@@ -196,13 +196,12 @@ def suppress(
     local: Local = False,
     as_json: Json = False,
 ) -> None:
-    """Keep breaks quiet for a while, 90 days at most; one that gets worse is quiet no more."""
+    """Keep breaks quiet for a while, 90 days at most; one whose severity rises is quiet no more."""
     why, now = _words(reason, "--reason"), _now()
     end = _end(until, span, now)
     _check(break_ids)
     cloud = connect(stack_name, region=region, local=local)
-    done = f"suppressed until {format_time(end)}, unless it gets worse"
-    _do(cloud, break_ids, [Suppressed(now, cloud.caller, end, why)], done, as_json=as_json)
+    _do(cloud, break_ids, [Suppressed(now, cloud.caller, end, why)], quiet_words, as_json=as_json)
 
 
 @app.command("unsuppress")
@@ -220,7 +219,7 @@ def unsuppress(
     cloud, now = connect(stack_name, region=region, local=local), _now()
     by = cloud.caller
     deeds = [Unsuppressed(now, by), *_comments(now, by, said)]
-    _do(cloud, [break_id], deeds, "no longer suppressed", as_json=as_json)
+    _do(cloud, [break_id], deeds, lambda _: "no longer suppressed", as_json=as_json)
 
 
 def _now() -> datetime:
@@ -330,7 +329,9 @@ def _comments(at: datetime, by: str, text: str | None) -> list[Deed]:
     return [] if text is None else [Commented(at, by, text)]
 
 
-def _do(cloud: Cloud, break_ids: Sequence[str], deeds: Sequence[Deed], words: str, *, as_json: bool) -> None:
+def _do(
+    cloud: Cloud, break_ids: Sequence[str], deeds: Sequence[Deed], words: Callable[[Break], str], *, as_json: bool
+) -> None:
     """Do something to all of these breaks, or to none, and tell it. Raises BadInput for what cannot be done."""
     try:
         done = cloud.breaks.do_all(dict.fromkeys(_whole_ids(cloud, break_ids), deeds))
@@ -341,4 +342,4 @@ def _do(cloud: Cloud, break_ids: Sequence[str], deeds: Sequence[Deed], words: st
         print_document({"did": events, "breaks": [break_as_of(known, deeds[0].at) for known in done]})
         return
     for known in done:
-        print_line(f"{known.place.break_id}: {words}")
+        print_line(f"{known.place.break_id}: {words(known)}")

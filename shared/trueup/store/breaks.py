@@ -47,10 +47,14 @@ class Breaks:
         return [_break(row) for row in self._rows.query(keys.OPEN, prefix=prefix, index=OPEN_BREAKS)]
 
     def get(self, break_id: str) -> Break | None:
-        """Return a break as it is now; None when there is none, or its events have all expired. Raises Malformed."""
+        """Return a break as it is now; None when there is none, or one that is over and has no events left.
+
+        Raises Malformed.
+        """
         first = self._rows.query(keys.story(break_id), limit=1)
         if not first:
-            return None
+            # Where nobody looks any more, all events of an open one may have expired: it is listed all the same.
+            return next((known for known in self.open() if known.place.break_id == break_id), None)
         row = self._rows.get(*keys.current_break(first[0]["account_id"], break_id))
         return None if row is None else _break(row)
 

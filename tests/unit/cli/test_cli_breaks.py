@@ -211,7 +211,7 @@ def test_a_break_is_shown_whole_with_its_story(cloud_with_breaks):
         "owner         ben",
         "told          last at 2026-11-22T11:55:00.000Z",
         "acknowledged  no",
-        "suppressed    until 2026-11-22T14:00:00.000Z by",
+        "suppressed    until 2026-11-22T14:00:00.000Z, however large it grows; by",
         f"              {ANN}: migration",
         "comments      0",
         "",
@@ -372,7 +372,7 @@ def test_a_comment_goes_on_what_is_over_too(cloud_with_breaks):
 )
 def test_a_suppression_has_an_end_and_a_reason(cloud_with_breaks, options, until):
     ran = trueup("breaks", "suppress", ETH, *options, "--reason", "migration")
-    assert ran.out == f"{ETH}: suppressed until {format_time(until)}, unless it gets worse\n"
+    assert ran.out == f"{ETH}: suppressed until {format_time(until)}, unless it gets worse than MAJOR\n"
     assert cloud_with_breaks.breaks.story(ETH)[-1] == Suppressed(NOW, MOTO, until, "migration")
     assert listed("--status", "suppressed") == [ETH]
     assert "unless it gets worse than MAJOR" in " ".join(trueup("breaks", "show", ETH).out.split())

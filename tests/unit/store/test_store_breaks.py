@@ -112,6 +112,20 @@ def test_a_break_whose_row_was_lost_begins_again_behind_the_events_that_are_left
     assert Breaks(rows, 400).story("brk-1") == [seen(0), seen(5), seen(10)]
 
 
+def test_an_open_break_is_found_and_handled_when_all_its_events_have_expired(rows: Rows) -> None:
+    known = tell(rows, "brk-1", seen(0), seen(5))
+    over = tell(rows, "brk-2", seen(0), agreed(5))
+    for number in (1, 2):
+        rows.delete(*keys.event("brk-1", number))
+        rows.delete(*keys.event("brk-2", number))
+    breaks = Breaks(rows, 400)
+    assert breaks.get("brk-1") == known
+    assert breaks.do("brk-1", Acknowledged(at(9), ANN)).events == 3
+    assert breaks.story("brk-1") == [Acknowledged(at(9), ANN)]
+    assert breaks.get("brk-2") is None
+    assert breaks.of_account("cb-main")["brk-2"] == over
+
+
 def test_what_cannot_be_done_is_refused_and_leaves_no_trace(rows: Rows) -> None:
     breaks = Breaks(rows, 400)
     with pytest.raises(Impossible, match="there is no such break"):
