@@ -57,6 +57,7 @@ def test_every_trueup_command_of_the_readme_does_what_it_says(tmp_path: Path) ->
 
     assert "8 of 9 accounts verified" in printed["trueup run --local"]
     assert "cb-algo" in printed["trueup runs last cb-algo --local"]
+    assert "4 breaks: CRITICAL 2, MAJOR 1, MINOR 1" in printed["trueup breaks list --local"]
     assert "USDC" in printed["trueup fetch examples/dydx-account.yaml"]
     assert printed["trueup audit verify --local"].startswith("intact: ")
     assert printed["trueup down"] == "Stopped.\n"

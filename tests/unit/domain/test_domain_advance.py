@@ -371,6 +371,13 @@ def test_an_account_that_was_empty_is_over_when_it_shows_something(desk: Desk) -
     assert not any(track.open for track in desk.tracks.values())
 
 
+def test_an_account_that_was_empty_stays_so_while_none_of_its_wallets_can_be_read(desk: Desk) -> None:
+    desk.take(desk.see([], TEN), desk.again([], TEN))
+    before = dict(desk.tracks)
+    desk.take(unread(600))
+    assert desk.tracks == before
+
+
 # -- a book that never holds still -----------------------------------------------------------------------------------
 
 MOVING: dict[str, Any] = {"venue": NINE, "believed": TEN, "after": [("ETH", "8")]}
