@@ -225,6 +225,7 @@ class Auditor:
             for run_id in run_ids
             for account in self._reports[run_id]["accounts"]
             if any(line.get("news") for line in account["lines"])
+            or account["account_id"] in self._reports[run_id]["told"]
         }
         must = {(run_id, account_id) for run_id, account_id in wanted if run_id in self._finished}
         received = self._receive(must)
@@ -325,9 +326,30 @@ class Auditor:
             if (line["outcome"], line["state"]) != ("break", "confirmed"):
                 found.append(Violation("an alert of what is not confirmed", "confirmed", str(line), account_id, run_id))
         severities = [line["severity"] for line in news if line["severity"] in _SAID]
-        worst = max(severities, key=_SAID.index, default=None)
+        worst = max(severities, key=_SAID.index, default="UNVERIFIED" if alert["type"] == "unverified" else "OK")
         if alert["severity"] != worst:
             found.append(Violation("a false alarm", f"severity {worst}", alert["severity"], account_id, run_id))
+        account = next((a for a in report["accounts"] if a["account_id"] == account_id), {"verified": None})
+        found += self._check_besides(alert, account, lines)
+        return found
+
+    def _check_besides(
+        self, alert: Mapping[str, Any], account: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]
+    ) -> list[Violation]:
+        """What is said besides breaks is so: not verified, verified, and no break any more."""
+        run_id, account_id, found = alert["run_id"], alert["account_id"], []
+        verification = alert["verification"]
+        if verification is not None:
+            self.figures[f"alerts that an account is {verification['news']}"] += 1
+            if (verification["news"] == "verified") is not account["verified"]:
+                found.append(
+                    Violation("verified or not", str(account["verified"]), str(verification), account_id, run_id)
+                )
+        broken = {line["break_id"] for line in lines if line["outcome"] == "break"}
+        for over in alert["resolved"]:
+            self.figures["alerts that a break is resolved"] += 1
+            if over["break_id"] in broken:
+                found.append(Violation("resolved, and a break", "no break", over["break_id"], account_id, run_id))
         return found
 
     def _without_alarm(self, run_id: str) -> list[Violation]:
