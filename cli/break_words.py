@@ -31,11 +31,11 @@ def break_as_of(known: Break, now: datetime) -> dict[str, Any]:
     }
 
 
-def breaks_table(found: Sequence[Break], now: datetime) -> RenderableType:
-    """Show breaks, three lines each."""
+def breaks_table(found: Sequence[Break], now: datetime, stale_after: timedelta) -> RenderableType:
+    """Show breaks, three lines each; of one that no look has said anything of for so long, that it may be otherwise."""
     rows = [
         (
-            _cell(known.place.break_id, _state(known, now)),
+            _cell(known.place.break_id, _state(known, now), *_stale(known, now, stale_after)),
             _cell(known.place.account_id, _within(known.place), known.place.venue),
             _cell(
                 what_words(known.kind, known.place),
@@ -166,6 +166,13 @@ def _within(place: Place) -> str:
 def _age(known: Break, now: datetime) -> str:
     old = age_of(known, now)
     return f"{age(_seconds(old))} ({age_bucket(old)})"
+
+
+def _stale(known: Break, now: datetime, after: timedelta) -> list[Text]:
+    since = now - known.looked_at
+    if known.phase is Status.RESOLVED or since <= after:
+        return []
+    return [Text(f"last look {age(_seconds(since))} ago", "magenta")]
 
 
 def _cell(*rows: str | Text) -> Text:

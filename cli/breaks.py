@@ -39,6 +39,8 @@ app = typer.Typer(help="What differs: list, show, acknowledge, assign, comment, 
 
 MAX_WORDS = 500
 """Characters of a comment, a reason or an owner."""
+STALE_INTERVALS = 2
+"""Intervals without a look that said anything of a break, after which a list says so."""
 LEVELS = {level.name: level for level in Severity if level}
 _WHOLE = re.compile(r"brk-[0-9a-f]{16}", re.ASCII)
 _BEGINNING = re.compile(r"brk-[0-9a-f]{4,16}", re.ASCII)
@@ -97,7 +99,8 @@ def list_breaks(
     if as_json:
         print_document({"breaks": [break_as_of(known, now) for known in found]})
     elif found:
-        print_table(breaks_table(found, now), Text(), Text(totals(found, now)))
+        stale_after = STALE_INTERVALS * timedelta(seconds=cloud.interval_seconds)
+        print_table(breaks_table(found, now, stale_after), Text(), Text(totals(found, now)))
     else:
         sort = "" if which == "all" else f"{which} "
         print_line(f"no {sort}break" + (f" ({choice})" if str(choice) else ""))

@@ -30,7 +30,7 @@ def cloud_with_breaks(monkeypatch):
     rows = MemoryRows()
     monkeypatch.setattr(Cloud, "rows", rows)
     monkeypatch.setattr(Cloud, "caller", MOTO)
-    cloud = Cloud("trueup", {"RetentionDays": "400"})
+    cloud = Cloud("trueup", {"RetentionDays": "400", "ReconciliationIntervalSeconds": "300"})
     monkeypatch.setattr("cli.breaks.connect", lambda *_, **__: cloud)
     for document in (ACCOUNT, DYDX):
         pk, sk = keys.account(document["account_id"])
@@ -71,7 +71,7 @@ def test_what_is_open_is_listed_the_worst_first(cloud_with_breaks):
         "                      coinbase        worth 14,550.08   nobody's",
         f"{ETH}  dydx-one        not in the book   5 h (4-24h)",
         "MAJOR open            perp/0 ETH-USD  +2                OVERDUE by 1 h",
-        "                      dydx            worth 6,800.00    ann's",
+        "last look 5 h ago     dydx            worth 6,800.00    ann's",
         "",
         "2 breaks: CRITICAL 1, MAJOR 1; 1 overdue; gross worth 21,350.08",
     ]
@@ -124,6 +124,13 @@ def test_a_break_in_a_list_says_what_depends_on_now(cloud_with_breaks):
     ]
     kept = {name: value for name, value in documents[0].items() if name not in OF_TIME}
     assert read_break(kept) == cloud_with_breaks.breaks.get(BTC)
+
+
+def test_what_nobody_could_look_at_for_two_intervals_says_so(cloud_with_breaks, monkeypatch):
+    for now, said in (("12:10", False), ("12:11", True)):
+        monkeypatch.setattr("cli.breaks.utc_now", lambda now=now: at(now))
+        assert ("last look 11 min ago" in trueup("breaks", "list", "--asset", "BTC").out) is said
+    assert "last look" not in trueup("breaks", "list", "--resolved").out
 
 
 def test_what_is_resolved_is_worth_nothing_any_more_and_says_how():
