@@ -667,14 +667,37 @@ def test_a_line_that_was_never_a_break_leaves_no_trace_in_any_story(desk: Desk) 
 
 def test_what_is_explained_is_said_of_breaks_alone() -> None:
     desk = Desk()
-    assert on_its_way(desk, "w-1").outcome is Outcome.EXPLAINED
-    assert not desk.tracks
+
+    def flying() -> AccountReport:
+        desk.seconds += 300
+        now = later(NOON, desk.seconds)
+        seen = snapshot(("ETH", "9"), observed_at=now, pending=(item("ETH", "-1", "w-1", applied=True, since=now),))
+        return judge(seen, book(("ETH", "10"), as_of=now), by=desk.by, valued=prices(as_of=now))
+
+    report = flying()
+    assert eth(report).outcome is Outcome.EXPLAINED
+    assert advance(report, desk.history, desk.by, "coinbase").looks == {}
+    desk.look(**MOVING)
+    assert advance(flying(), desk.history, desk.by, "coinbase").looks == {}
     desk.look(NINE, TEN)
-    desk.seconds += 300
-    now = later(NOON, desk.seconds)
-    flying = snapshot(("ETH", "9"), observed_at=now, pending=(item("ETH", "-1", "w-1", applied=True, since=now),))
-    report = judge(flying, book(("ETH", "10"), as_of=now), by=desk.by, valued=prices(as_of=now))
-    assert looks(desk, report) == {"ETH": Explained(now, "", ("w-1",))}
+    assert looks(desk, flying()) == {"ETH": Explained(later(NOON, desk.seconds), "", ("w-1",))}
+
+
+def test_a_break_of_another_kind_is_said_by_its_kind(desk: Desk) -> None:
+    found = looks(desk, desk.see([("BTC", "1")], [("BTC", "1"), *TEN]))["ETH"]
+    assert isinstance(found, Seen)
+    assert (found.kind, found.severity) == (Kind.MISSING_AT_VENUE, Severity.CRITICAL)
+
+
+def test_people_are_told_again_when_it_has_grown_by_a_tenth_since_and_reminded_when_time_has_passed_since() -> None:
+    desk = Desk(policy(alerts={"default": {"remind_major_seconds": 600}}))
+    desk.look(NINE, TEN)
+    assert eth(desk.look(NINE, TEN)).news is News.CONFIRMED
+    assert eth(desk.look([("ETH", "8.95")], TEN)).news is None
+    assert eth(desk.look([("ETH", "8.9")], TEN)).news is News.GROWN
+    assert eth(desk.look([("ETH", "8.9")], TEN)).news is None
+    assert eth(desk.look([("ETH", "8.9")], TEN)).news is News.REMINDER
+    assert eth(desk.look([("ETH", "8.9")], TEN)).news is None
 
 
 def test_a_late_look_says_nothing_of_breaks(desk: Desk) -> None:
