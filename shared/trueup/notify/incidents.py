@@ -154,6 +154,7 @@ def _breaks(alert: Document, notice: Notice, endpoint: Endpoint, source: str) ->
                 **{name: words(line, name) for name in _SHOWN if words(line, name)},
                 **({"more_breaks_in_this_account": left_out} if isinstance(left_out, int) and left_out else {}),
                 **_where(alert),
+                **({"take_it": f"trueup breaks ack {words(line, 'break_id')}"} if words(line, "break_id") else {}),
             },
         )
 

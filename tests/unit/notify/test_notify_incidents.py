@@ -110,6 +110,7 @@ def test_an_event_says_what_how_bad_and_what_to_type() -> None:
                 "break_id": "brk-btc",
                 "more_breaks_in_this_account": 3,
                 "next": "trueup runs show 20261122T120000Z --account cb-main",
+                "take_it": "trueup breaks ack brk-btc",
             },
         },
     }
