@@ -130,6 +130,7 @@ def counted(capsys: pytest.CaptureFixture[str]) -> int:
     return sum("RunsReported" in line for line in capsys.readouterr().out.splitlines())
 
 
+@pytest.mark.slow
 def test_wherever_compare_is_killed_the_retry_ends_as_if_it_had_not_been(
     bench: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -165,6 +166,7 @@ def test_wherever_compare_is_killed_the_retry_ends_as_if_it_had_not_been(
         assert [checkpoint["entry_hash"] for checkpoint in checkpoints] == [before["hash"], row["hash"]]
 
 
+@pytest.mark.slow
 def test_a_compare_that_hangs_and_lives_on_beside_its_retry_changes_nothing(
     bench: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
