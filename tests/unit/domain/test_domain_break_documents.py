@@ -1,6 +1,7 @@
 """Breaks and their events as documents: read back as they were written, and refused by the place that is wrong."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import reduce
@@ -156,3 +157,61 @@ def test_what_is_no_break_is_refused_by_its_place(field: str, value: Any, proble
     with pytest.raises(Malformed) as refused:
         read_break(BREAK | {field: value})
     assert str(refused.value).startswith(problem)
+
+
+def test_what_is_wrong_with_what_a_look_said_is_said_by_its_place() -> None:
+    with pytest.raises(Malformed, match=r"^breaks\.brk-1\.at: "):
+        read_look(EVENT | {"at": "noon"}, "breaks.brk-1")
+    with pytest.raises(Malformed, match=r"^breaks\.brk-1\.event: "):
+        read_event(EVENT | {"event": "gone"}, "breaks.brk-1")
+    with pytest.raises(Malformed, match=r"^BREAK#brk-1\.phase: "):
+        read_break(BREAK | {"phase": "asleep"}, "BREAK#brk-1")
+
+
+def test_products_of_the_longest_amounts_are_read_back() -> None:
+    # A difference times a price has twice the digits that either may have.
+    longest = Decimal("9" * 80 + "." + "9" * 80)
+    event = replace(FIRST, difference=-longest, worth=longest)
+    assert read_event(carried(event_document(event))) == event
+    known = life(event, [])
+    assert read_break(carried(break_document(known))) == known
+
+
+def test_a_break_says_everything_it_is_made_of_in_words_and_strings() -> None:
+    assert BREAK == {
+        "break_id": "brk-1",
+        "account_id": "cb-main",
+        "venue_name": "coinbase",
+        "wallet": "spot",
+        "asset": None,
+        "field": "total",
+        "phase": "confirmed",
+        "first_seen_at": "2026-11-22T12:00:00.000Z",
+        "opened_at": "2026-11-22T12:00:00.000Z",
+        "last_seen_at": "2026-11-22T12:00:00.000Z",
+        "looked_at": "2026-11-22T12:00:00.000Z",
+        "occurrences": 1,
+        "reopened": 0,
+        "kind": "quantity",
+        "severity": "MAJOR",
+        "difference": "-1",
+        "worth": "4000",
+        "peak_difference": "-1",
+        "peak_worth": "4000",
+        "venue": "9",
+        "book": "10",
+        "price": "4000",
+        "policy_version": "p1",
+        "due_at": "2026-11-22T12:00:00.000Z",
+        "told_at": None,
+        "acknowledged": None,
+        "suppression": None,
+        "owner": None,
+        "comments": 0,
+        "references": [],
+        "resolved_at": None,
+        "how": None,
+        "events": 1,
+    }
+    known = life(FIRST, [])
+    assert break_document(replace(known, place=replace(known.place, asset="ETH")))["asset"] == "ETH"
