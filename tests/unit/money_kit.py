@@ -153,5 +153,7 @@ def with_total(item: Holding, total: str) -> Holding:
 
 def after(history: History, advanced: Advanced) -> History:
     """Return what is known of an account once a look at it is kept, as the table keeps it."""
-    seen = [at for at in (history.looked_at, advanced.report.observed_at) if at is not None]
+    report = advanced.report
+    looked_at = None if report.status == "UNVERIFIED" else report.observed_at
+    seen = [at for at in (history.looked_at, looked_at) if at is not None]
     return History(max(seen, default=None), {**history.tracks, **{track.break_id: track for track in advanced.tracks}})

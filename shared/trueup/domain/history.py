@@ -48,7 +48,7 @@ class History:
     """What is known of an account from all looks so far."""
 
     looked_at: datetime | None = None
-    """When the newest look was taken, whatever it showed: an older one changes nothing."""
+    """When the newest look was taken that could compare anything: an older one changes nothing."""
     tracks: Mapping[str, Track] = field(default_factory=dict)
     """By break id."""
     breaks: Mapping[str, Break] = field(default_factory=dict)

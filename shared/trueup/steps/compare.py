@@ -159,7 +159,10 @@ class CompareStep:
 
 
 def looks_of(report: RunReport, document: Any) -> list[Looked]:
-    """Return what each look of a frozen report changed; accounts that nobody looked at changed nothing."""
+    """Return what each look of a frozen report changed.
+
+    Where nothing could be compared nothing is changed, and it is no look: least of all one by a clock that is ahead.
+    """
     tracks, breaks = document.get("tracks", {}), document.get("breaks", {})
     return [
         Looked(
@@ -170,7 +173,7 @@ def looks_of(report: RunReport, document: Any) -> list[Looked]:
             breaks=breaks.get(one.account_id, {}),
         )
         for one in report.accounts
-        if one.observed_at is not None
+        if one.observed_at is not None and one.status != UNVERIFIED
     ]
 
 

@@ -756,3 +756,16 @@ def test_an_event_nobody_can_follow_is_refused_by_its_place(event: object, probl
     with pytest.raises(ConfigInvalid) as refused:
         read_request(event)
     assert str(refused.value).startswith(problem)
+
+
+def test_a_look_that_compared_nothing_is_no_look_and_keeps_no_later_one_from_counting(desk: Desk) -> None:
+    """As of a clock that was an hour ahead: the looks of the next hour would all be older."""
+    desk.plan(cb_main="coinbase")
+    desk.price()
+    ahead = later(NOON, 3600)
+    desk.observe(
+        seen("cb-main", ("BTC", "1"), observed_at=ahead, venue_time=NOON),
+        believed("cb-main", ("BTC", "1"), as_of=ahead),
+    )
+    assert desk.judge()["status"] == "UNVERIFIED"
+    assert Histories(desk.rows, 400).of_account("cb-main", with_breaks=False).looked_at is None
