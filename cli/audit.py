@@ -112,7 +112,9 @@ def _verdict(outcome: Outcome) -> str:
 
 def _document(wanted: Wanted, outcome: Outcome) -> dict[str, Any]:
     seen = asdict(outcome.seen)
+    of_breaks = outcome.seen_of_breaks
     expired = {"entries": outcome.expired_entries, "objects": seen.pop("expired_objects")}
+    expired |= {"events": of_breaks.expired_events}
     return {
         "verdict": _verdict(outcome),
         "account_id": wanted.account_id,
@@ -126,6 +128,8 @@ def _document(wanted: Wanted, outcome: Outcome) -> dict[str, Any]:
             "entries": outcome.entries,
             "checkpoints": outcome.checkpoints,
             **seen,
+            "breaks": of_breaks.breaks,
+            "events": of_breaks.events,
             "anchors": outcome.anchors,
         },
         "expired": expired,

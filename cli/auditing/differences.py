@@ -21,6 +21,12 @@ class What(StrEnum):
     OBJECT_CHANGED = "object_changed"
     OBJECT_MISSING = "object_missing"
     REPORT_DISAGREES = "report_disagrees"
+    BREAK_DIFFERS = "break_differs"
+    BREAK_MISSING = "break_missing"
+    EVENT_CHANGED = "event_changed"
+    EVENT_MISSING = "event_missing"
+    EVENT_ADDED = "event_added"
+    EVENT_LINK_BROKEN = "event_link_broken"
     ANCHOR_CUT_OFF = "anchor_cut_off"
     ANCHOR_REWRITTEN = "anchor_rewritten"
 
@@ -38,6 +44,12 @@ MEANS: Mapping[What, str] = {
     What.OBJECT_CHANGED: "the object was overwritten; an earlier version of it is what was written",
     What.OBJECT_MISSING: "it was removed before its time, or RetentionDays was lowered since",
     What.REPORT_DISAGREES: "entry and report were not written together: one of the two was replaced",
+    What.BREAK_DIFFERS: "the row of the break was changed or set back after it was written",
+    What.BREAK_MISSING: "the row of the break was removed before its time",
+    What.EVENT_CHANGED: "the event was changed after it was written",
+    What.EVENT_MISSING: "an event was removed before its time",
+    What.EVENT_ADDED: "an event was added that no run and no command wrote",
+    What.EVENT_LINK_BROKEN: "one of the two events was replaced, or something between them was",
     What.ANCHOR_CUT_OFF: "the end of the chain was cut off after the anchor was taken",
     What.ANCHOR_REWRITTEN: "history was rewritten after the anchor was taken",
 }

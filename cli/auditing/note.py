@@ -19,6 +19,7 @@ SHA256SUMS                          of every other file: sha256sum -c SHA256SUMS
 accounts/ACCOUNT/entries.jsonl      the account's entries, one a line, in the order of their times
 accounts/ACCOUNT/checkpoints.jsonl  its checkpoints up to the newest of these, one a line
 accounts/ACCOUNT/reports.jsonl      its own report of each run, one a line
+accounts/ACCOUNT/events.jsonl       what happened to its breaks, one event a line, break by break
 objects/runs/RUN/observations/...   what was seen: the book read twice, the venue's answers, and
                                     what was made of them
 lines.csv                           every line of these reports, to read or to count; nothing
@@ -59,6 +60,11 @@ How to recompute every hash
 7.  What the venue and the book said. "evidence_sha256" is the SHA-256 of
     objects/runs/RUN/observations/ACCOUNT.json, or where "recheck" of the report is "read", of
     objects/runs/RUN/observations/second/ACCOUNT.json. It is null where nobody could look.
+
+8.  An event of a break. As an entry: without "pk", "sk" and "hash", the SHA-256 is its "hash". "pk"
+    is BREAK# and "break_id"; "sk" is EVENT# and "number" in eight digits. Its "prev" is the "hash"
+    of the event of that break whose "number" is one less, of event 1 it is 64 zeros. Where a number
+    is missing, its event is not of this period by its "at".
 {runs}
 An entry vouches for everything before it. Compare the newest one of each account with something
 kept elsewhere: every alert ends with a line "Audit ACCOUNT:NUMBER:HASH", which is "seq" and "hash"
@@ -77,18 +83,24 @@ Whole reports, the rows of runs, manifests and price sets are left out: they hol
 too. So "run_report_sha256" of an entry, which is of the whole report, cannot be recomputed here.
 """
 RUNS = """
-8.  A whole report. The SHA-256 of objects/runs/RUN/report.json is "run_report_sha256" of each entry
+9.  A whole report. The SHA-256 of objects/runs/RUN/report.json is "run_report_sha256" of each entry
     of the run, and "report_sha256" of the run's row. The elements of its "accounts" are the reports
     of accounts.
 
-9.  A seal. Of the entries of a run make one object, from "account_id" to "hash": the SHA-256 of its
+10. A seal. Of the entries of a run make one object, from "account_id" to "hash": the SHA-256 of its
     canonical JSON is "seal" of the run's row.
 
-10. What a whole report names. "manifest_sha256" is the SHA-256 of objects/runs/RUN/manifest.json.
+11. What a whole report names. "manifest_sha256" is the SHA-256 of objects/runs/RUN/manifest.json.
     "sha256" in its "prices" is that of the file which "object" names there (put objects/ in front,
     leave out .gz). For each account looked at twice, "looks" has the SHA-256 of the evidence of
     both looks. Where "looks" is not empty, objects/runs/RUN/recheck.json is
     {"accounts":[...],"schema":1} with the accounts of "looks", sorted.
+
+12. What a whole report says of breaks. For each account, "breaks" has by "break_id" the event that its
+    look wrote, without "pk", "sk", "account_id", "break_id", "number", "prev", "prev_expires_at",
+    "expires_at" and "hash": the event of that break with the same "run_id" is the same. A look that
+    came after a newer one left no event. "breaks" of the account in "judged_with" are these breaks as
+    they were before: "hash" of "story" is that of the event whose number is "events".
 """
 
 

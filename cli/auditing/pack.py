@@ -102,6 +102,7 @@ class Packer:
             raise BadInput(f"--from: there is no entry of {who} from {start} to {end}; nothing was written")
         for account_id in sorted(self.packed.accounts):
             self._write_checkpoints(account_id)
+            self._write_stories(account_id)
         self._append("README.txt", note(self.only, start, end))
         self._sum_up()
 
@@ -210,6 +211,14 @@ class Packer:
         found = self.rows.query(keys.audit(account_id), prefix=keys.CHECKPOINT)
         wanted = [row for row in found if _number(row) <= self._newest[account_id]]
         self._append(f"accounts/{account_id}/checkpoints.jsonl", "".join(f"{_line(row)}\n" for row in wanted))
+
+    def _write_stories(self, account_id: str) -> None:
+        """Write what happened to breaks in the period. Their rows are left out: they say how things are now."""
+        self._append(f"accounts/{account_id}/events.jsonl", "")
+        for row in self.rows.query(keys.audit(account_id), prefix=keys.BREAK):
+            events = self.rows.query(keys.story(str(row["sk"]).removeprefix(keys.BREAK)), prefix=keys.EVENT)
+            wanted = [it for it in events if format_time(self.start) <= str(it.get("at")) <= format_time(self.end)]
+            self._append(f"accounts/{account_id}/events.jsonl", "".join(f"{_line(event)}\n" for event in wanted))
 
     def _miss(self, what: str, why: str) -> None:
         self.packed.missing += 1

@@ -29,6 +29,12 @@ class Part:
     counts: dict[str, Any]
     evidence: Mapping[str, str]
     """Digests of all evidence that was read, by the keys of the objects: of two looks, one counts."""
+    venue: str
+    observed_at: str | None
+    looks: Mapping[str, Any]
+    """What the look says of breaks, by break id."""
+    known: Mapping[str, Any]
+    """Those breaks as they were known before, by break id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,15 @@ def read_facts(content: bytes, sha256: str, key: str, run_id: str) -> RunFacts:
 def _facts(document: Any, sha256: str, key: str, run_id: str) -> RunFacts:
     prices, looks = document["prices"], document["looks"]
     parts = {
-        part["account_id"]: _part(part, looks.get(part["account_id"], {}), run_id) for part in document["accounts"]
+        part["account_id"]: _part(
+            part,
+            looks.get(part["account_id"], {}),
+            run_id,
+            document["venues"][part["account_id"]],
+            document.get("breaks", {}).get(part["account_id"], {}),
+            document.get("judged_with", {}).get("accounts", {}).get(part["account_id"], {}),
+        )
+        for part in document["accounts"]
     }
     objects = {keys.manifest_object(run_id): document["manifest_sha256"]}
     if prices["sha256"] is not None:
@@ -84,7 +98,7 @@ def _prices_object(key: str) -> str:
     return key
 
 
-def _part(part: Any, looks: Any, run_id: str) -> Part:
+def _part(part: Any, looks: Any, run_id: str, venue: str, breaks: Any, known: Any) -> Part:
     account_id = Record(part, "account").slug("account_id")
     first, second = keys.observation_object(run_id, account_id), keys.second_observation_object(run_id, account_id)
     counts = second if part["recheck"] == "read" else first
@@ -98,6 +112,10 @@ def _part(part: Any, looks: Any, run_id: str) -> Part:
         evidence_sha256=part["evidence_sha256"],
         counts=_counts(part),
         evidence={key: sha256 for key, sha256 in read.items() if sha256 is not None},
+        venue=venue,
+        observed_at=part.get("observed_at"),
+        looks={break_id: dict(look) for break_id, look in breaks.items()},
+        known={one["break_id"]: one for one in known.get("breaks", ())},
     )
 
 

@@ -8,10 +8,12 @@ from cli.auditing.anchors import Anchor
 from cli.auditing.chain import Chain, Gap
 from cli.auditing.days import bounds, days_between, not_before, slices
 from cli.auditing.differences import Difference, Differs, What, differs
-from cli.auditing.evidence import Evidence
+from cli.auditing.evidence import MISSING, Evidence
 from cli.auditing.reports import RunFacts
 from cli.auditing.rows import place_of
 from cli.auditing.runs import Run, RunCheck, Seen
+from cli.auditing.stories import Seen as SeenOfBreaks
+from cli.auditing.stories import Stories
 from trueup.domain.reading import Malformed, format_time, read_time
 from trueup.domain.run_ids import day_of
 from trueup.parallel import for_each
@@ -64,6 +66,7 @@ class Outcome:
     anchors: int = 0
     expired_entries: int = 0
     seen: Seen = field(default_factory=Seen)
+    seen_of_breaks: SeenOfBreaks = field(default_factory=SeenOfBreaks)
     tips: dict[str, tuple[int, str]] = field(default_factory=dict)
     """Number and hash of the newest entry of each account whose chain was followed to its end."""
 
@@ -83,6 +86,7 @@ class _Followed:
     end: int
     first_day: str
     last_day: str
+    stories: Stories
 
 
 @dataclass(slots=True)
@@ -126,6 +130,8 @@ class Verifier:
         self._look_at_runs({(str(row.get("compared_at")), run_id): {} for run_id, row in self._unmet.items()})
         for account_id in sorted(self._followed):
             self._end(self._followed[account_id])
+        for account_id in sorted(self._followed):
+            self._followed[account_id].stories.check()
         if not self.outcome.entries:
             self.outcome.skip(f"the audit of {only or 'every account'}", "there is no entry to look at")
 
@@ -144,7 +150,16 @@ class Verifier:
         end = max([chain.segment_of_day(keys.day(self.wanted.end)) if self.wanted.end else last, *places])
         # The first entry after what is asked for vouches for the last one of it.
         last_day = str(chain.segments[end + 1].checkpoint["day"]) if end < last else self._today
-        self._followed[account_id] = _Followed(chain, begin, end, self._first_day(chain, begin), last_day)
+        is_whole = self.wanted.start is None and self.wanted.end is None
+        stories = Stories(
+            self.rows,
+            account_id,
+            int(self.now.timestamp()),
+            is_whole=is_whole,
+            has_report=self._has_report,
+            seen=self.outcome.seen_of_breaks,
+        )
+        self._followed[account_id] = _Followed(chain, begin, end, self._first_day(chain, begin), last_day, stories)
         self.outcome.accounts += bool(chain.segments)
         self.outcome.checkpoints += len(chain.segments)
         return self._followed[account_id]
@@ -269,7 +284,17 @@ class Verifier:
             if self._has_every_entry(run, facts):
                 self._check.check(run, facts)
                 self._note_without_end(run)
+                self._hear_of_breaks(run, facts)
         self._note_refusals()
+
+    def _has_report(self, run_id: str) -> bool:
+        return self._check.evidence.content(keys.report_object(run_id)) != MISSING
+
+    def _hear_of_breaks(self, run: Run, facts: RunFacts) -> None:
+        for account_id, part in facts.parts.items():
+            if account_id in self._followed:
+                seq = int(run.entries[account_id]["seq"]) if account_id in run.entries else 0
+                self._followed[account_id].stories.add(run.run_id, part, seq, has_ended=run.has_ended)
 
     def _meet(self, facts: RunFacts, runs: Runs, current: Name) -> None:
         """Follow accounts that only reports name: they are looked at no more, but their history is there."""

@@ -18,6 +18,7 @@ from .breaks import (
     Seen,
     Sides,
     Status,
+    Story,
     Suppressed,
     Suppression,
     Unsuppressed,
@@ -168,6 +169,7 @@ def break_document(known: Break) -> dict[str, Any]:
         "resolved_at": None if known.resolved_at is None else format_time(known.resolved_at),
         "how": None if known.how is None else str(known.how),
         "events": known.events,
+        "story": None if known.story is None else {"hash": known.story.hash, "expires_at": known.story.expires_at},
     }
 
 
@@ -207,11 +209,16 @@ def read_break(document: object, place: str = "break") -> Break:
         resolved_at=record.optional_time("resolved_at"),
         how=How(record.choice("how", HOWS)) if record.has("how") else None,
         events=record.whole("events"),
+        story=_story(record.record("story")) if record.has("story") else None,
     )
 
 
 def _acknowledged(record: Record) -> Acknowledged:
     return Acknowledged(record.time("at"), record.text("by"))
+
+
+def _story(record: Record) -> Story:
+    return Story(record.text("hash"), record.whole("expires_at"))
 
 
 def _suppression(record: Record) -> Suppression:

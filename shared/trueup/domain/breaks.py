@@ -177,6 +177,16 @@ class Suppression:
 
 
 @dataclass(frozen=True, slots=True)
+class Story:
+    """How far the story of a break is written down: whoever keeps it says so, and `fold` leaves it as it is."""
+
+    hash: str
+    """Of the newest event, which names the one before: it vouches for all that happened."""
+    expires_at: int
+    """Until when that event is kept, in seconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
 class Break:
     """A break as all its events together have made it."""
 
@@ -216,6 +226,8 @@ class Break:
     how: How | None = None
     events: int = 1
     """How many there are so far: the number of the newest."""
+    story: Story | None = None
+    """None for one that nobody has written down."""
 
     def status(self, now: datetime) -> Status:
         """Say where it is in its life: what looks say of what is over comes before what people want of it."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.unit.money_kit import book, later, prices, snapshot
 from trueup.alerts.message import Alert
+from trueup.domain.breaks import Acknowledged, Commented, Deed
 from trueup.domain.documents import observation_document
 from trueup.domain.models import Observation
 from trueup.domain.policy import Policy, default_policy
@@ -18,6 +19,7 @@ from trueup.steps.compare import CompareRequest, CompareStep
 from trueup.steps.judging import Judging
 from trueup.store import keys
 from trueup.store.audit import Audit
+from trueup.store.breaks import Breaks
 from trueup.store.histories import Histories
 from trueup.store.memory import MemoryObjects, MemoryRows
 from trueup.store.objects import Objects
@@ -128,6 +130,12 @@ class Desk:
         """A run that ended before it could judge anything."""
         return self.plan(started, accounts)
 
+    def act(self, account_id: str, deed: Deed) -> None:
+        """Do something to the one break of an account."""
+        breaks = Breaks(self.rows, self.retention_days)
+        (break_id,) = breaks.of_account(account_id)
+        breaks.do(break_id, deed)
+
     def copy(self) -> "Desk":
         made = Desk(sent=list(self.sent), retention_days=self.retention_days)
         made.table.update(copy.deepcopy(self.table))
@@ -162,6 +170,8 @@ def write_history(desk: Desk) -> Desk:
     """Five days: everything a run can meet is in them once."""
     desk.run(at("22 11:55"), {"cb-main": "2", "cb-old": "2", "cb-two": "2"})
     desk.run(at("22 12:00"), {"cb-main": "2", "cb-old": "1", "cb-two": "2"}, {"cb-old": "1"})  # said
+    desk.act("cb-old", Acknowledged(at("22 12:02"), "arn:aws:iam::123456789012:user/ann"))
+    desk.act("cb-old", Commented(at("22 12:03"), "arn:aws:iam::123456789012:user/ann", "a withdrawal, I think"))
     desk.run(at("22 12:05"), {"cb-main": "1", "cb-old": "2", "cb-two": None}, {"cb-main": "2"})  # gone at a second look
     desk.run(at("22 23:59"), {"cb-main": "2", "cb-old": None, "cb-two": "2"}, takes=65)  # compared after midnight
     desk.run(at("23 00:05"), {"cb-main": "2", "cb-two": "1.999999"}, priced=False)  # the last good prices

@@ -26,6 +26,7 @@ def faults_of_pack(folder: Path) -> Iterator[str]:
         checkpoints = [row for _, row in documents(account / "checkpoints.jsonl")]
         yield from _chain(account.name, entries, checkpoints)
         yield from _reports(folder, account, {entry["run_id"]: entry for entry in entries})
+        yield from _stories(account)
         for entry in entries:
             chained.setdefault(entry["run_id"], {})[account.name] = entry["hash"]
             of_run.setdefault(entry["run_id"], []).append(entry)
@@ -93,10 +94,46 @@ def _reports(folder: Path, account: Path, entries: dict[str, Any]) -> Iterator[s
                 yield f"{account.name}: the evidence of run {run_id} is another"
 
 
+def _stories(account: Path) -> Iterator[str]:
+    events = [event for _, event in documents(account / "events.jsonl")]
+    by_number = {(event["break_id"], event["number"]): event for event in events}
+    for event in events:  # step 8
+        name = f"{account.name}: event {event['number']} of {event['break_id']}"
+        if _own_hash(event) != event["hash"] or event["account_id"] != account.name:
+            yield f"{name} hashes to something else"
+        if (event["pk"], event["sk"]) != (f"BREAK#{event['break_id']}", f"EVENT#{event['number']:08}"):
+            yield f"{name} is not in its place"
+        before = by_number.get((event["break_id"], event["number"] - 1))
+        if (event["number"] == 1 and event["prev"] != ZEROS) or (
+            before is not None and event["prev"] != before["hash"]
+        ):
+            yield f"{name} does not follow the one before"
+
+
+def _of_breaks(folder: Path, report: Any) -> Iterator[str]:
+    """Step 12."""
+    run_id = report["run_id"]
+    for account, looks in report["breaks"].items():
+        events = [event for _, event in documents(folder / "accounts" / account / "events.jsonl")]
+        of_run = {event["break_id"]: event for event in events if event.get("run_id") == run_id}
+        for break_id in looks.keys() & of_run.keys():
+            event = of_run[break_id]
+            if {name: event[name] for name in event if name not in NOT_OF_THE_EVENT} != looks[break_id]:
+                yield f"run {run_id}: its event of {break_id} is another"
+        hashes = {(event["break_id"], event["number"]): event["hash"] for event in events}
+        for known in report["judged_with"]["accounts"].get(account, {}).get("breaks", []):
+            story = known["story"]["hash"]
+            if hashes.get((known["break_id"], known["events"]), story) != story:
+                yield f"run {run_id}: another story of {known['break_id']} was known"
+
+
+NOT_OF_THE_EVENT = "pk", "sk", "account_id", "break_id", "number", "prev", "prev_expires_at", "expires_at", "hash"
+
+
 def _run(folder: Path, row: Any, entries: list[Any], chained: dict[str, str]) -> Iterator[str]:
     run_id, objects = row["run_id"], folder / "objects"
     text = (objects / "runs" / run_id / "report.json").read_bytes()
-    if {row["report_sha256"], *(entry["run_report_sha256"] for entry in entries)} != {sha(text)}:  # step 8
+    if {row["report_sha256"], *(entry["run_report_sha256"] for entry in entries)} != {sha(text)}:  # step 9
         yield f"the report of run {run_id} is another"
     report = loads(text)
     lines = {
@@ -107,9 +144,9 @@ def _run(folder: Path, row: Any, entries: list[Any], chained: dict[str, str]) ->
     }
     if lines != {(part["account_id"], canonical(part)) for part in report["accounts"]}:
         yield f"run {run_id}: the reports of accounts are others"
-    if row["seal"] != sha(canonical(chained)):  # step 9
+    if row["seal"] != sha(canonical(chained)):  # step 10
         yield f"the seal of run {run_id} is another"
-    named = {f"runs/{run_id}/manifest.json": report["manifest_sha256"]}  # step 10
+    named = {f"runs/{run_id}/manifest.json": report["manifest_sha256"]}  # step 11
     if report["prices"]["sha256"] is not None:
         named[report["prices"]["object"].removesuffix(".gz")] = report["prices"]["sha256"]
     for account, looks in report["looks"].items():
@@ -119,6 +156,7 @@ def _run(folder: Path, row: Any, entries: list[Any], chained: dict[str, str]) ->
     if report["looks"]:
         listed = {"accounts": sorted(report["looks"]), "schema": 1}
         named[f"runs/{run_id}/recheck.json"] = sha(canonical(listed))
+    yield from _of_breaks(folder, report)
     for name, digest in named.items():
         if sha((objects / name).read_bytes()) != digest:
             yield f"{name} is another"

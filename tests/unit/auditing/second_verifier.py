@@ -7,6 +7,7 @@ is what has to be there.
 import hashlib
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from json import loads
 from typing import Any
 
@@ -59,6 +60,8 @@ class _Store:
         self.entries: dict[tuple[str, str], Row] = {}
         """By run and account."""
         self.retention: dict[str, int] = {}
+        self.reports: dict[str, Row] = {}
+        """By run, as far as they were looked at."""
 
     def faults(self) -> Iterator[str]:
         for pk in sorted({pk for pk, _ in self.rows if pk.startswith("ACCOUNT#")}):
@@ -66,6 +69,13 @@ class _Store:
         for pk, sk in sorted(self.rows):
             if pk.startswith("RUNS#"):
                 yield from self.run(pk, sk)
+        named = {
+            sk.removeprefix("BREAK#") for pk, sk in self.rows if pk.startswith("ACCOUNT#") and sk.startswith("BREAK#")
+        }
+        for report in self.reports.values():
+            named |= {break_id for looks in report["breaks"].values() for break_id in looks}
+        for break_id in sorted(named | {pk.removeprefix("BREAK#") for pk, _ in self.rows if pk.startswith("BREAK#")}):
+            yield from self.story(break_id)
         for run_id in sorted({run_id for run_id, _ in self.entries}):
             if self.run_row(run_id) is None and self.now < self.day_of_run(run_id, 0):
                 yield f"run {run_id} has entries and no row"
@@ -188,6 +198,7 @@ class _Store:
                 yield f"{key} is missing"
             return
         report = loads(text)
+        self.reports[run_id] = report
         if {entry["run_report_sha256"] for entry in entries.values()} - {sha(text)}:
             yield f"{key} is another"
         parts = {part["account_id"]: part for part in report["accounts"]}
@@ -266,3 +277,143 @@ class _Store:
                 yield f"{key} is missing"
         elif sha(text) != digest:
             yield f"{key} is another"
+
+    # -- breaks ----------------------------------------------------------------------------------------------------
+
+    def story(self, break_id: str) -> Iterator[str]:
+        """Play a break again from its first event; here nothing of it has expired."""
+        events = [self.rows[place] for place in sorted(self.rows) if place[0] == f"BREAK#{break_id}"]
+        rows = [(pk, row) for (pk, sk), row in self.rows.items() if sk == f"BREAK#{break_id}"]
+        said, known_to = {}, {}
+        for run_id, report in self.reports.items():
+            for account, looks in report["breaks"].items():
+                if break_id in looks:
+                    said[run_id] = (account, looks[break_id])
+                    for one in report["judged_with"]["accounts"].get(account, {}).get("breaks", []):
+                        if one["break_id"] == break_id:
+                            known_to[run_id] = one
+        if not rows or not events:
+            yield f"{break_id}: there is no row, or no event"
+            return
+        ((pk, row),) = rows
+        place = [row[name] for name in ("account_id", "wallet", "asset", "field")]
+        if f"ACCOUNT#{row['account_id']}" != pk or f"brk-{sha(canonical(place))[:16]}" != break_id:
+            yield f"{break_id}: the row is in another place"
+        state: Row = {}
+        before: Row = {"hash": ZEROS, "expires_at": None}
+        for number, event in enumerate(events, 1):
+            if (event["pk"], event["sk"]) != (f"BREAK#{break_id}", f"EVENT#{number:08}") or event["number"] != number:
+                yield f"{break_id}: event {number} is in another place"
+            if event["hash"] != own_hash(event) or event["prev"] != before["hash"]:
+                yield f"{break_id}: event {number} is another"
+            if event["prev_expires_at"] != before["expires_at"] or event["account_id"] != row["account_id"]:
+                yield f"{break_id}: event {number} does not follow"
+            if event["break_id"] != break_id:
+                yield f"{break_id}: event {number} is of another break"
+            told = {name: event[name] for name in event if name not in OF_EVENTS}
+            if "run_id" in told and said.pop(told["run_id"], None) != (row["account_id"], told):
+                yield f"{break_id}: event {number} is not what its run says"
+            known = known_to.pop(told.get("run_id"), None)
+            if known is not None and known != {**state, **self.told_of(row), **counted(number - 1, before)}:
+                yield f"{break_id}: before event {number} something else was known"
+            played(state, told)
+            before = event
+        if said:
+            yield f"{break_id}: runs {sorted(said)} looked, and there is no event"
+        should = {**state, **self.told_of(row), **counted(len(events), before), "pk": pk, "sk": f"BREAK#{break_id}"}
+        if state["phase"] == "resolved":
+            should["expires_at"] = before["expires_at"] + 30 * 86_400
+        else:
+            rank = ["CRITICAL", "MAJOR", "MINOR", "OK"].index(state["severity"])
+            should |= {"open_breaks": "OPEN", "rank": f"{rank}#{state['opened_at']}#{break_id}"}
+        if row != should:
+            yield f"{break_id}: the row is not what the events make it"
+
+    def told_of(self, row: Row) -> Row:
+        """What no event says: where it is. `venue_name` is the account's in every report."""
+        venues = {report["venues"].get(row["account_id"]) for report in self.reports.values()} - {None}
+        (venue,) = venues
+        return {name: row[name] for name in ("break_id", "account_id", "wallet", "asset", "field")} | {
+            "venue_name": venue
+        }
+
+
+OF_EVENTS = ("pk", "sk", "account_id", "break_id", "number", "prev", "prev_expires_at", "expires_at", "hash")
+
+
+def counted(number: int, newest: Row) -> Row:
+    return {"events": number, "story": {"hash": newest["hash"], "expires_at": newest["expires_at"]}}
+
+
+def larger(one: Any, other: Any) -> Any:
+    if one is None or other is None:
+        return other if one is None else one
+    return other if abs(Decimal(other)) > abs(Decimal(one)) else one
+
+
+def sign(amount: Any) -> int:
+    return 0 if amount is None else (Decimal(amount) > 0) - (Decimal(amount) < 0)
+
+
+SIDES = ("venue", "book", "price", "policy_version")
+NEVER_YET = {
+    **dict.fromkeys(("acknowledged", "suppression", "owner", "resolved_at", "how", "told_at")),
+    **dict.fromkeys(("peak_difference", "peak_worth", "difference")),
+    "comments": 0,
+    "references": [],
+    "occurrences": 0,
+    "reopened": 0,
+    "phase": None,
+}
+
+
+def played(now: Row, event: Row) -> None:
+    """What one more event makes of a break, as docs/audit.md tells it."""
+    what, at = event["event"], event["at"]
+    if what == "seen":
+        first = not now
+        for name, value in NEVER_YET.items():
+            now.setdefault(name, value)
+        back = now["phase"] == "resolved"
+        unconfirmed = "reopened" if back or now["phase"] == "reopened" else "open"
+        if back or (not first and sign(event["difference"]) != sign(now["difference"])):
+            now["acknowledged"] = None
+        if first or back:
+            now |= {"opened_at": at, "due_at": event["due_at"], "told_at": None}
+        now.setdefault("first_seen_at", at)
+        severities = ("OK", "MINOR", "MAJOR", "CRITICAL")
+        quiet = now["suppression"]
+        if quiet is not None and severities.index(event["severity"]) > severities.index(quiet["severity"]):
+            now["suppression"] = None
+        now |= {name: event[name] for name in ("kind", "severity", "difference", "worth", *SIDES)}
+        now |= {"last_seen_at": at, "looked_at": at, "references": [], "resolved_at": None, "how": None}
+        now |= {"occurrences": now["occurrences"] + 1, "reopened": now["reopened"] + back}
+        now |= {f"peak_{name}": larger(now[f"peak_{name}"], event[name]) for name in ("difference", "worth")}
+        now |= {"phase": "confirmed" if event["confirmed"] else unconfirmed}
+        now |= {"due_at": min(now["due_at"], event["due_at"])}
+        now |= {"told_at": at if event["told"] is not None else now["told_at"]}
+    elif what == "explained":
+        now |= {"phase": "explained", "looked_at": at, "references": event["references"]}
+    elif what == "agreed":
+        moved = {name for name in SIDES if event[name] != now[name]}
+        hows = (
+            ("adjusted", "book" in moved and event["adjusted"]),
+            ("both_moved", {"venue", "book"} <= moved),
+            ("venue_moved", "venue" in moved),
+            ("book_moved", "book" in moved),
+            ("policy_changed", "policy_version" in moved),
+            ("price_moved", "price" in moved),
+            ("in_flight", True),
+        )
+        how = next(name for name, holds in hows if holds)
+        now |= {"phase": "resolved", "looked_at": at, "resolved_at": at, "how": how, "references": []}
+    elif what == "acknowledged":
+        now["acknowledged"] = {"at": at, "by": event["by"]}
+    elif what == "assigned":
+        now["owner"] = event["owner"]
+    elif what == "commented":
+        now["comments"] += 1
+    elif what == "suppressed":
+        now["suppression"] = {name: event[name] for name in ("by", "until", "reason")} | {"severity": now["severity"]}
+    else:
+        now["suppression"] = None

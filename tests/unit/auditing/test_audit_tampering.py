@@ -34,7 +34,7 @@ def is_vouched_for(item: Item) -> bool:
     if isinstance(item, str):
         return "20261123T001500Z" not in item  # of a run that died before it could judge
     pk, sk = item
-    return pk.startswith("RUNS#") or (pk.startswith("ACCOUNT#") and not sk.startswith((keys.TRACK, keys.BREAK)))
+    return pk.startswith(("RUNS#", "BREAK#")) or (pk.startswith("ACCOUNT#") and not sk.startswith(keys.TRACK))
 
 
 ITEMS: list[Item] = [item for item in (*sorted(history().table), *sorted(history().bucket)) if is_vouched_for(item)]
@@ -143,7 +143,7 @@ def sort_of(item: Item) -> str:
     """What sort of thing an item is: others of its sort could stand in its place."""
     if isinstance(item, str):
         return item.split("/")[-1] if "observations" not in item else "observation"
-    return item[1].partition("#")[0] if item[0].startswith("ACCOUNT#") else "run"
+    return "run" if item[0].startswith("RUNS#") else item[1].partition("#")[0]
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)

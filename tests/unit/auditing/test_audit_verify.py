@@ -17,8 +17,10 @@ from cli.auditing.verify import Outcome, Verifier, Wanted
 from tests.unit.auditing.history import ACCOUNTS, NOW, Desk, at, freeze_only, history
 from tests.unit.auditing.second_verifier import own_hash
 from tests.unit.money_kit import later
+from trueup.domain.breaks import Story, begin, fold
 from trueup.store import keys
 from trueup.store.audit import seal
+from trueup.store.breaks import break_of, break_row, event_of
 from trueup.store.memory import MemoryObjects, MemoryRows
 
 LONG_AFTER = NOW + timedelta(days=399)
@@ -496,8 +498,17 @@ def test_an_anchor_that_still_holds_changes_nothing() -> None:
 
 
 def rolled_back(desk: Desk, last_run: str) -> None:
-    """Remove a run as if it had never been: entries, heads, run row, checkpoints and objects."""
+    """Remove a run as if it had never been: entries, heads, run row, checkpoints, objects, what it says of breaks."""
     expire(desk, last_run)
+    for pk, sk in [place for place, row in desk.table.items() if row.get("run_id") == last_run]:
+        gone = desk.table.pop((pk, sk))
+        pk, sk = keys.current_break(gone["account_id"], gone["break_id"])
+        first, *rest = [row for (owner, _), row in sorted(desk.table.items()) if owner == keys.story(gone["break_id"])]
+        known = begin(break_of(desk.table[pk, sk]).place, event_of(first))
+        for row in rest:
+            known = fold(known, event_of(row))
+        newest = [first, *rest][-1]
+        desk.table[pk, sk] = break_row(replace(known, story=Story(newest["hash"], newest["expires_at"])))
     for account_id in ACCOUNTS:
         left = desk.entries(account_id)
         cut_head(desk, account_id, left[-1]["seq"])

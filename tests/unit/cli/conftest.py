@@ -160,7 +160,7 @@ def a_run(cloud: Cloud) -> Cloud:
     runs.write_manifest(Manifest(RUN_ID, started, dict(report.venues), {}, policy))
     cloud.objects.put_once(keys.observation_object(RUN_ID, "cb-main"), evidence)
     cloud.objects.put_once(keys.prices_object(RUN_ID), PRICES)
-    frozen = {"manifest_sha256": runs.manifest(RUN_ID).sha256, "looks": {}, "audit": {}, "tracks": {}}
+    frozen = {"manifest_sha256": runs.manifest(RUN_ID).sha256, "looks": {}, "audit": {}, "tracks": {}, "breaks": {}}
     cloud.objects.put_once(keys.report_object(RUN_ID), run_report_document(report) | frozen)
     _tell_the_rest(cloud)
     return cloud

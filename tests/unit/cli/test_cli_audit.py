@@ -62,9 +62,11 @@ def test_the_json_of_an_intact_audit(audited: Any) -> None:
             "evidence": 1,
             "prices": 1,
             "manifests": 1,
+            "breaks": 0,
+            "events": 0,
             "anchors": 0,
         },
-        "expired": {"entries": 0, "objects": 0},
+        "expired": {"entries": 0, "objects": 0, "events": 0},
         "positions": [{"account_id": "cb-main", "seq": 1, "hash": head["hash"]}],
     }
 

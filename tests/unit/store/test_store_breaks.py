@@ -1,5 +1,6 @@
 """Breaks in the table: the current row follows from the events, whoever writes at the same time."""
 
+from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -16,6 +17,7 @@ from trueup.domain.breaks import (
     Impossible,
     Place,
     Status,
+    Story,
     Suppressed,
     begin,
     fold,
@@ -24,6 +26,7 @@ from trueup.domain.reading import Malformed
 from trueup.domain.reasons import Severity
 from trueup.errors import StoreUnavailable
 from trueup.store import keys
+from trueup.store.audit import GENESIS, chain_hash
 from trueup.store.breaks import MAX_AT_ONCE, Breaks
 from trueup.store.memory import MemoryRows
 from trueup.store.rows import Rows
@@ -64,7 +67,29 @@ def test_the_row_of_a_break_follows_from_its_events_whatever_happens_to_it(rows:
     tell(rows, "brk-1", seen(15, "5", Severity.CRITICAL, confirmed=True, told="reopened"))
     breaks.do("brk-1", Suppressed(at(16), BEN, at(90), "known"))
     first, *rest = breaks.story("brk-1")
-    assert breaks.get("brk-1") == reduce(fold, rest, begin(place("brk-1"), first))
+    known = breaks.get("brk-1")
+    assert known is not None
+    assert replace(known, story=None) == reduce(fold, rest, begin(place("brk-1"), first))
+
+
+def test_each_event_names_the_one_before_and_the_break_the_newest(rows: Rows) -> None:
+    tell(rows, "brk-1", seen(0))
+    done = Breaks(rows, 400).do("brk-1", Commented(at(30), ANN, "what is this?"))
+    # Kept for a shorter time from now on: no event expires before the one before it.
+    Breaks(rows, 1).do("brk-1", Commented(at(40), ANN, "a fee"))
+    first, second, third = rows.query(keys.story("brk-1"))
+    assert [row["number"] for row in (first, second, third)] == [1, 2, 3]
+    assert [row["prev"] for row in (first, second, third)] == [GENESIS, first["hash"], second["hash"]]
+    assert [row["hash"] for row in (first, second, third)] == [chain_hash(row) for row in (first, second, third)]
+    assert [row["prev_expires_at"] for row in (first, second, third)] == [
+        None,
+        *[row["expires_at"] for row in (first, second)],
+    ]
+    assert third["expires_at"] == second["expires_at"] > first["expires_at"]
+    assert done.story == Story(second["hash"], second["expires_at"])
+    known = Breaks(rows, 1).get("brk-1")
+    assert known is not None
+    assert known.story == Story(third["hash"], third["expires_at"])
 
 
 def test_open_breaks_are_listed_the_worst_first_and_of_these_the_oldest(rows: Rows) -> None:
