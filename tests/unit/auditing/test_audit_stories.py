@@ -212,6 +212,15 @@ def test_a_run_that_was_frozen_and_has_not_ended_is_not_missed(desk: Desk) -> No
     assert found(desk) is None
 
 
+def test_a_break_that_only_such_a_run_has_seen_is_not_missed() -> None:
+    desk = Desk()
+    desk.run(MINUTES[0], {"cb-main": "2"})
+    begun = desk.plan(MINUTES[1], ["cb-main"])
+    desk.observe(begun, "cb-main", "1.5", later(MINUTES[1], 2))
+    freeze_only(desk, begun, later(MINUTES[1], 5))
+    assert found(desk) is None
+
+
 def test_a_period_looks_at_the_stories_of_its_runs(desk: Desk) -> None:
     between = {"start": MINUTES[2], "end": later(MINUTES[2], 60)}
     assert verify(desk, **between).seen_of_breaks.breaks == 1
@@ -248,6 +257,12 @@ def test_an_event_that_went_with_the_expired_ones_is_missed(desk: Desk) -> None:
 
 def test_a_story_without_its_beginning_is_made_again_from_what_a_report_knew(desk: Desk) -> None:
     expired(desk, 1, 2, 3)
+    desk.table[ROW]["occurrences"] = 7
+    assert found(desk, LONG_AFTER) is What.BREAK_DIFFERS
+
+
+def test_nor_does_an_old_one_that_is_left_hide_a_changed_row(desk: Desk) -> None:
+    expired(desk, 2)
     desk.table[ROW]["occurrences"] = 7
     assert found(desk, LONG_AFTER) is What.BREAK_DIFFERS
 

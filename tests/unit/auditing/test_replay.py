@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cli.auditing.replay import Place, Replayed, Verdict, replay
+from cli.auditing.verify import Verifier, Wanted
 from tests.unit.auditing.history import ACCOUNTS, Desk, at, history
 from tests.unit.auditing.second_verifier import canonical, own_hash, sha
 from tests.unit.money_kit import book, item, later, snapshot
-from trueup.domain.breaks import Suppressed
+from trueup.domain.breaks import Commented, Suppressed
 from trueup.domain.documents import observation_document
 from trueup.domain.models import Book, Observation, Snapshot
 from trueup.domain.policy import default_policy, policy_document, read_policy
@@ -342,7 +343,7 @@ REFERENCES = st.lists(st.sampled_from(("wd-1", "wd-2")), unique=True, max_size=2
 
 @settings(max_examples=10, deadline=None, derandomize=True)
 @given(data=st.data())
-def test_whatever_two_accounts_go_through_it_is_judged_again_alike(data: st.DataObject) -> None:
+def test_whatever_two_accounts_go_through_it_is_judged_again_alike_and_the_audit_is_intact(data: st.DataObject) -> None:
     desk = Desk()
     for number in range(data.draw(st.integers(2, 5))):
         run_id = desk.plan(MINUTES[number], ACCOUNTS, priced=data.draw(st.booleans()))
@@ -363,3 +364,9 @@ def test_whatever_two_accounts_go_through_it_is_judged_again_alike(data: st.Data
         desk.compare(run_id, later(MINUTES[number], 40), again_seen)
         done = again(desk, run_id)
         assert (done.verdict, done.places) == (Verdict.IDENTICAL, [])
+        for break_id in [
+            break_id for account_id in ACCOUNTS for break_id in Breaks(desk.rows, 400).of_account(account_id)
+        ]:
+            if data.draw(st.booleans()):
+                Breaks(desk.rows, 400).do(break_id, Commented(later(MINUTES[number], 90), "arn:me", "seen"))
+    assert Verifier(desk.rows, desk.objects, ACCOUNTS, Wanted(), MINUTES[-1]).verify().difference is None

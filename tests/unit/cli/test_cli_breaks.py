@@ -472,10 +472,10 @@ def test_a_stack_that_does_not_say_how_long_events_are_kept_is_to_be_deployed_ag
 
 
 def test_what_somebody_did_expires_after_the_time_of_the_stack(cloud_with_breaks):
-    cloud_with_breaks.outputs["RetentionDays"] = "30"
+    cloud_with_breaks.outputs["RetentionDays"] = "500"
     trueup("breaks", "ack", BTC)
     last = cloud_with_breaks.rows.get(*keys.event(BTC, 4))
-    assert last["expires_at"] == int((NOW + timedelta(days=30)).timestamp())
+    assert last["expires_at"] == int((NOW + timedelta(days=500)).timestamp())
 
 
 def test_the_same_state_gives_the_same_document():

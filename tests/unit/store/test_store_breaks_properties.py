@@ -122,7 +122,7 @@ def test_the_row_of_a_break_is_the_fold_of_its_events_and_what_says_nothing_chan
         for name, current in known.items():
             first, *rest = table.breaks.story(name)
             assert isinstance(first, Seen)
-            assert current == reduce(fold, rest, begin(current.place, first))
+            assert replace(current, story=None) == reduce(fold, rest, begin(current.place, first))
             numbers = [row["sk"] for row in table.rows.query(keys.story(name))]
             assert numbers == [keys.event(name, number)[1] for number in range(1, current.events + 1)]
         still = [each for each in known.values() if each.phase is not Status.RESOLVED]
