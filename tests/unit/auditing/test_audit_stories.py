@@ -262,7 +262,7 @@ def test_a_story_without_its_beginning_is_made_again_from_what_a_report_knew(des
 
 
 def test_nor_does_an_old_one_that_is_left_hide_a_changed_row(desk: Desk) -> None:
-    expired(desk, 2)
+    expired(desk, 2, 3)
     desk.table[ROW]["occurrences"] = 7
     assert found(desk, LONG_AFTER) is What.BREAK_DIFFERS
 

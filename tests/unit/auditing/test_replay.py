@@ -364,9 +364,8 @@ def test_whatever_two_accounts_go_through_it_is_judged_again_alike_and_the_audit
         desk.compare(run_id, later(MINUTES[number], 40), again_seen)
         done = again(desk, run_id)
         assert (done.verdict, done.places) == (Verdict.IDENTICAL, [])
-        for break_id in [
-            break_id for account_id in ACCOUNTS for break_id in Breaks(desk.rows, 400).of_account(account_id)
-        ]:
+        breaks = Breaks(desk.rows, 400)
+        for known in [one for account_id in ACCOUNTS for one in breaks.of_account(account_id).values()]:
             if data.draw(st.booleans()):
-                Breaks(desk.rows, 400).do(break_id, Commented(later(MINUTES[number], 90), "arn:me", "seen"))
+                breaks.do(known.place.break_id, Commented(later(MINUTES[number], 90), "arn:me", "seen"))
     assert Verifier(desk.rows, desk.objects, ACCOUNTS, Wanted(), MINUTES[-1]).verify().difference is None
