@@ -1,5 +1,6 @@
 """A break from first sight to its return, through the real state machine, with what people do about it in between."""
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import reduce
 from typing import Any
@@ -52,7 +53,7 @@ class Watched:
         known = breaks.get(SOL)
         first, *rest = breaks.story(SOL)
         assert isinstance(known, Break)
-        assert known == reduce(fold, rest, begin(known.place, first))
+        assert replace(known, story=None) == reduce(fold, rest, begin(known.place, first))
         assert breaks.open() == ([] if known.resolved_at is not None else [known])
 
 

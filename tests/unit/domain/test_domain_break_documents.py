@@ -25,6 +25,7 @@ from trueup.domain.breaks import (
     Place,
     Seen,
     Sides,
+    Story,
     Suppressed,
     Unsuppressed,
     begin,
@@ -212,6 +213,15 @@ def test_a_break_says_everything_it_is_made_of_in_words_and_strings() -> None:
         "resolved_at": None,
         "how": None,
         "events": 1,
+        "story": None,
     }
     known = life(FIRST, [])
     assert break_document(replace(known, place=replace(known.place, asset="ETH")))["asset"] == "ETH"
+
+
+@given(first=seen, written=st.builds(Story, words, st.integers(0, 2**40)))
+def test_how_far_a_story_is_written_down_is_read_back(first: Seen, written: Story) -> None:
+    place = Place("brk-1", "cb-main", "coinbase", "spot", "BTC", "total")
+    known = replace(begin(place, first), story=written)
+    assert break_document(known)["story"] == {"hash": written.hash, "expires_at": written.expires_at}
+    assert read_break(break_document(known)) == known
