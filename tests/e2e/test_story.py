@@ -21,12 +21,14 @@ from tests.e2e.small_desk import ROOT, SmallDesk, small_desk
 from trueup.aws import client
 from trueup.clock import utc_now
 from trueup.domain.breaks import Break, How, Status
+from trueup.domain.report import break_id
 from trueup.store import keys
 from trueup.store.breaks import Breaks
 
 pytestmark = pytest.mark.slow
 
 STACK = "story"
+BREAK_ID = break_id("cb-main", "spot", "BTC", "total")
 OUTAGE = faults.status(503)
 ATTEMPTS = 4
 """The first one and its retries."""
@@ -102,52 +104,51 @@ def test_a_break_from_first_sight_to_its_return(told: Told) -> None:
     told.holds("0.7")
     (alert,) = told.run("[Trueup] CRITICAL cb-main (coinbase): BTC quantity differs")
     (line,) = alert["breaks"]
-    break_id = line["break_id"]
-    assert (line["news"], line["difference"], line["state"]) == ("confirmed", "-0.3", "confirmed")
+    assert (line["break_id"], line["news"], line["difference"]) == (BREAK_ID, "confirmed", "-0.3")
     assert told.desk.account_report(told.runs[-1], "cb-main")["recheck"] == "read"
-    assert f"    trueup breaks ack {break_id}\n" in alert["text"]
-    assert told.status(break_id) is Status.CONFIRMED
+    assert f"    trueup breaks ack {BREAK_ID}\n" in alert["text"]
+    assert told.status(BREAK_ID) is Status.CONFIRMED
 
     # It stands, and nobody is told twice.
     told.run()
 
     # Somebody takes care; who else was told hears that.
-    done = told.operator("breaks", "ack", break_id)
+    done = told.operator("breaks", "ack", BREAK_ID)
     assert done.returncode == 0, done
-    assert told.status(break_id) is Status.ACKNOWLEDGED
-    again = told.operator("breaks", "ack", break_id)
+    assert told.status(BREAK_ID) is Status.ACKNOWLEDGED
+    again = told.operator("breaks", "ack", BREAK_ID)
     assert again.returncode != 0
     assert "has acknowledged it" in again.stderr
     (alert,) = told.run("[Trueup] ACKNOWLEDGED cb-main (coinbase): BTC by arn:aws:iam::000000000000:root")
-    assert alert["acknowledged"][0]["break_id"] == break_id
+    assert alert["acknowledged"][0]["break_id"] == BREAK_ID
 
     # It grows by more than a tenth: that matters, acknowledged or not.
     told.holds("0.66")
     (alert,) = told.run("[Trueup] CRITICAL cb-main (coinbase): grown: BTC quantity differs")
     assert (alert["breaks"][0]["news"], alert["breaks"][0]["difference"]) == ("grown", "-0.34")
-    assert told.status(break_id) is Status.ACKNOWLEDGED
+    assert told.status(BREAK_ID) is Status.ACKNOWLEDGED
 
     # The venue is down: nobody can see anything, and nothing changes.
-    before, story = told.known(break_id), told.breaks.story(break_id)
+    before, story = told.known(BREAK_ID), told.breaks.story(BREAK_ID)
     told.desk.coinbase.fail(told.desk.key_names["cb-main"], OUTAGE, times=ATTEMPTS)
     told.run()
     assert told.desk.account_report(told.runs[-1], "cb-main")["reasons"] == ["unreachable"]
-    assert (told.known(break_id), told.breaks.story(break_id)) == (before, story)
+    assert (told.known(BREAK_ID), told.breaks.story(BREAK_ID)) == (before, story)
 
     # It is corrected at the venue, and whoever was told hears that it is over.
     told.holds("1")
     (alert,) = told.run("[Trueup] RESOLVED cb-main (coinbase): BTC: the venue moved")
-    assert (alert["resolved"][0]["break_id"], alert["resolved"][0]["how"]) == (break_id, "venue_moved")
-    resolved = told.known(break_id)
+    assert (alert["resolved"][0]["break_id"], alert["resolved"][0]["how"]) == (BREAK_ID, "venue_moved")
+    resolved = told.known(BREAK_ID)
     assert (resolved.phase, resolved.how, resolved.occurrences) == (Status.RESOLVED, How.VENUE_MOVED, 4)
 
     # The same break returns: it is the same one, with its story.
     told.holds("0.7")
     (alert,) = told.run("[Trueup] CRITICAL cb-main (coinbase): back: BTC quantity differs")
-    assert (alert["breaks"][0]["news"], alert["breaks"][0]["break_id"]) == ("reopened", break_id)
-    back = told.known(break_id)
+    assert (alert["breaks"][0]["news"], alert["breaks"][0]["break_id"]) == ("reopened", BREAK_ID)
+    back = told.known(BREAK_ID)
     assert (back.reopened, back.occurrences, back.acknowledged) == (1, 5, None)
-    shown = told.operator("breaks", "show", break_id)
+    shown = told.operator("breaks", "show", BREAK_ID)
     assert shown.returncode == 0, shown
     assert "resolved" in shown.stdout
 
@@ -202,6 +203,8 @@ STORES: dict[str, Change] = {
     "an entry of the audit": row_of(keys.audit("cb-main"), keys.REPORT, "status"),
     "the head of the audit": row_of(keys.audit("cb-main"), keys.CHAIN, "hash"),
     "a checkpoint": row_of(keys.audit("cb-main"), keys.CHECKPOINT, "entry_hash"),
+    "a break": row_of(keys.audit("cb-main"), keys.BREAK, "occurrences"),
+    "what happened to a break": row_of(keys.story(BREAK_ID), keys.EVENT, "difference"),
     "the row of a run": row_of("RUNS#2026-11-22", keys.RUN, "seal"),
     "a report": object_of("/report.json.gz"),
     "the evidence of a look": object_of("/observations/cb-main.json.gz"),

@@ -1,6 +1,8 @@
 """Tracks: what history knows of a line is read back as it was written."""
 
+from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -29,6 +31,8 @@ tracks = st.builds(
     severity=st.sampled_from(Severity),
     confirmed=st.booleans(),
     said=st.none() | st.sampled_from(Severity),
+    said_at=st.none() | moments,
+    said_worth=st.none() | st.decimals(0, 10**80, places=8),
     in_motion=st.integers(0, 1000),
     told_in_flight=st.none() | st.lists(names, max_size=3).map(tuple),
 )
@@ -62,5 +66,22 @@ def test_what_is_no_track_is_refused_by_its_place(field: str, value: Any, proble
 def test_a_line_that_was_never_a_break_has_nothing_to_tell() -> None:
     assert Track("brk-1", "spot", "BTC", "total") == Track(
         "brk-1", "spot", "BTC", "total", open=False, sign=0, streak=0, counted_at=None, first_seen_at=None,
-        severity=Severity.OK, confirmed=False, said=None, in_motion=0,
+        severity=Severity.OK, confirmed=False, said=None, said_at=None, said_worth=None, in_motion=0,
+        told_in_flight=None,
     )  # fmt: skip
+
+
+def test_a_track_says_everything_it_is_made_of() -> None:
+    told = replace(
+        Track("brk-1", "spot", "BTC", "total"), said=Severity.MAJOR, said_at=NOON, said_worth=Decimal("1.50")
+    )
+    document = track_document(told)
+    assert (document["said"], document["said_at"], document["said_worth"]) == (
+        "MAJOR",
+        "2026-11-22T12:00:00.000Z",
+        "1.5",
+    )
+    assert list(document) == [
+        "break_id", "wallet", "asset", "field", "open", "sign", "streak", "counted_at", "first_seen_at", "severity",
+        "confirmed", "said", "said_at", "said_worth", "in_motion", "told_in_flight",
+    ]  # fmt: skip
