@@ -18,6 +18,7 @@ MAX_SUBJECT = 99
 AGAIN = {
     News.RAISED: "worse",
     News.GROWN: "grown",
+    News.SHRUNK: "shrunk",
     News.REOPENED: "back",
     News.REMINDER: "reminder",
 }
@@ -25,6 +26,7 @@ AGAIN = {
 WHY = {
     News.RAISED: "it is worse than when you were last told",
     News.GROWN: "it has grown since you were last told",
+    News.SHRUNK: "it has shrunk since you were last told",
     News.REOPENED: "it had been resolved",
     News.REMINDER: "a reminder: it stands",
 }

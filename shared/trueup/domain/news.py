@@ -27,8 +27,8 @@ def news_of(track: Track, line: Line, known: Break | None, alerting: Alerting, n
         return News.REOPENED if came_back else News.CONFIRMED
     if severity > track.said:
         return News.RAISED
-    if _has_grown(track, line, alerting):
-        return News.GROWN
+    if (moved := _moved(track, line, alerting)) is not None:
+        return moved
     return News.REMINDER if _is_to_be_reminded(track, severity, known, alerting, now) else None
 
 
@@ -36,12 +36,16 @@ def _is_quiet(known: Break, severity: Severity, now: datetime) -> bool:
     return known.suppression is not None and known.is_quiet(now) and severity <= known.suppression.severity
 
 
-def _has_grown(track: Track, line: Line, alerting: Alerting) -> bool:
+def _moved(track: Track, line: Line, alerting: Alerting) -> News | None:
+    """Tell whether it is worth so much more or less than people were last told; without two prices nobody can say."""
     before, worth = track.said_worth, line.worth
-    if before is None or worth is None or worth <= before:
-        return False
+    if before is None or worth is None:
+        return None
     with localcontext(EXACT):
-        return worth - before >= alerting.worth_grown * before
+        if worth > before and worth - before >= alerting.worth_grown * before:
+            return News.GROWN
+        shrunk = worth < before and alerting.worth_shrunk < 1 and before - worth >= alerting.worth_shrunk * before
+        return News.SHRUNK if shrunk else None
 
 
 def _is_to_be_reminded(

@@ -89,6 +89,8 @@ class Alerting:
     """From which worth on (base currency) an explained difference is still said, as information."""
     worth_grown: Decimal
     """The share of the worth last said by which it must have grown to be said again."""
+    worth_shrunk: Decimal
+    """The share of it by which it must have shrunk to be said again; 1, all of it, is never."""
     due_minor_seconds: int
     due_major_seconds: int
     due_critical_seconds: int

@@ -108,6 +108,7 @@ FIELDS: Mapping[str, Mapping[str, Field]] = {
         "alert_from": Field(_severity, Severity.MAJOR),
         "explained_from_worth": Field(_not_negative, Decimal(10_000)),
         "worth_grown": Field(_share, Decimal("0.1")),
+        "worth_shrunk": Field(_share, Decimal(1)),
         "due_minor_seconds": Field(_seconds, 604_800),
         "due_major_seconds": Field(_seconds, 86_400),
         "due_critical_seconds": Field(_seconds, 14_400),

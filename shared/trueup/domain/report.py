@@ -55,6 +55,8 @@ class News(StrEnum):
     """It is worse than when they were last told."""
     GROWN = "grown"
     """It is worth so much more than when they were last told."""
+    SHRUNK = "shrunk"
+    """It is worth so much less."""
     REOPENED = "reopened"
     """It was resolved, is back, and is confirmed again."""
     REMINDER = "reminder"

@@ -79,6 +79,7 @@ def test_that_somebody_takes_care_is_said_once() -> None:
         (News.CONFIRMED, "BTC quantity differs", None),
         (News.RAISED, "worse: BTC quantity differs", "it is worse than when you were last told"),
         (News.GROWN, "grown: BTC quantity differs", "it has grown since you were last told"),
+        (News.SHRUNK, "shrunk: BTC quantity differs", "it has shrunk since you were last told"),
         (News.REOPENED, "back: BTC quantity differs", "it had been resolved"),
         (News.REMINDER, "reminder: BTC quantity differs", "a reminder: it stands"),
     ],

@@ -68,6 +68,27 @@ def test_how_much_more_is_policy_and_never_nothing() -> None:
     assert news_of(TOLD, line("4000"), OPEN, never_mind, at(5)) is None
 
 
+@pytest.mark.parametrize(
+    ("share", "worth", "told"),
+    [
+        ("0.1", "3600", News.SHRUNK),
+        ("0.1", "3600.01", None),
+        ("0.1", "4400", News.GROWN),
+        ("0", "4000", None),
+        ("0", "3999.99", News.SHRUNK),
+        ("1", "0.01", None),
+        ("1", "0", None),
+        ("0.1", None, None),
+    ],
+)
+def test_less_is_said_where_the_policy_says_from_which_share_on(
+    share: str, worth: str | None, told: News | None
+) -> None:
+    both_ways = replace(ALERTING, worth_shrunk=Decimal(share))
+    assert news_of(TOLD, line(worth), OPEN, both_ways, at(5)) is told
+    assert news_of(replace(TOLD, said_worth=None), line(worth), OPEN, both_ways, at(5)) is None
+
+
 def test_amounts_of_many_digits_are_compared_exactly() -> None:
     exactly = "1" + "0" * 30 + ".00000000001"
     track = replace(TOLD, said_worth=Decimal(exactly))

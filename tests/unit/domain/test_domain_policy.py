@@ -41,7 +41,7 @@ def test_the_built_in_numbers_are_the_designs() -> None:
     assert (timing.in_motion_in_a_row, timing.pending_max_age_seconds) == (3, 24 * 60 * 60)
     alerting = plain.alerting(ACCOUNT, VENUE, ASSET)
     assert (alerting.alert_from, alerting.explained_from_worth) == (Severity.MAJOR, 10_000)
-    assert alerting.worth_grown == Decimal("0.1")
+    assert (alerting.worth_grown, alerting.worth_shrunk) == (Decimal("0.1"), 1)
     worse = (Severity.MINOR, Severity.MAJOR, Severity.CRITICAL)
     assert [alerting.due_after(severity) for severity in worse] == [DAY * 7, DAY, DAY / 6]
     assert [alerting.remind_after(severity) for severity in worse] == [DAY * 7, DAY, DAY / 24]

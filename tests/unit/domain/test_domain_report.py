@@ -100,7 +100,7 @@ def test_the_words_of_a_report_are_those_of_its_format() -> None:
         "incomplete", "stale_venue", "no_book", "bad_book", "stale_book", "clock_skew", "book_in_motion",
         "book_not_covering", "missing_observation",
     ]  # fmt: skip
-    assert [*News] == ["confirmed", "raised", "grown", "reopened", "reminder", "explained"]
+    assert [*News] == ["confirmed", "raised", "grown", "shrunk", "reopened", "reminder", "explained"]
     assert [*Hint] == ["transfer", "alias", "fee", "open_order"]
     assert [severity.name for severity in Severity] == ["OK", "MINOR", "MAJOR", "CRITICAL"]
     assert [*map(int, Severity)] == [0, 1, 2, 3]
