@@ -37,9 +37,17 @@ def _bucket(session: boto3.Session, bucket: str, properties: dict[str, Any]) -> 
             ]
         }
         s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration=configuration)
+    if lock := properties.get("ObjectLockConfiguration"):
+        s3.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration=_lock(lock))
     if lifecycle := properties.get("LifecycleConfiguration"):
         rules: Any = [_lifecycle_rule(rule) for rule in lifecycle["Rules"]]
         s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
+
+
+def _lock(lock: dict[str, Any]) -> Any:
+    """Return CloudFormation's form of an Object Lock in the form of the S3 API."""
+    retention = lock["Rule"]["DefaultRetention"]
+    return lock | {"Rule": {"DefaultRetention": retention | {"Days": int(retention["Days"])}}}
 
 
 def _lifecycle_rule(rule: dict[str, Any]) -> dict[str, Any]:

@@ -91,6 +91,24 @@ def test_evidence_goes_after_the_days_chosen_and_books_stay(template: dict[str, 
     assert all(it["Status"] == "Enabled" for it in rules)
 
 
+def test_evidence_is_locked_only_where_somebody_says_for_how_long(template: dict[str, Any]) -> None:
+    bucket = Deployed(template).resources["EvidenceBucket"]["Properties"]
+    assert not {"ObjectLockEnabled", "ObjectLockConfiguration"} & bucket.keys()
+    locked = Deployed(template, EvidenceLockDays="365").resources["EvidenceBucket"]["Properties"]
+    assert locked["ObjectLockEnabled"] is True
+    assert locked["ObjectLockConfiguration"] == {
+        "ObjectLockEnabled": "Enabled",
+        "Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": "365"}},
+    }
+    assert locked["VersioningConfiguration"] == {"Status": "Enabled"}, "else S3 refuses"
+    assert locked["LifecycleConfiguration"] == bucket["LifecycleConfiguration"], "it waits for the lock to end"
+
+
+def test_no_role_may_delete_what_is_locked(template: dict[str, Any]) -> None:
+    assert "BypassGovernanceRetention" not in str(template["Resources"])
+    assert "PutObjectRetention" not in str(template["Resources"])
+
+
 def test_everything_that_would_answer_over_plain_http_refuses_to(resources: dict[str, dict[str, Any]]) -> None:
     def policy(name: str) -> dict[str, Any]:
         properties = resources[name]["Properties"]

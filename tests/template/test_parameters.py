@@ -60,6 +60,7 @@ REFUSED = {
     "BookBucket": ["Desk", "a", "desk/books", "arn:aws:s3:::desk-books", "desk-*"],
     "BookPrefix": ["books/*", "books?", "${x}", "a b"],
     "RetentionDays": ["0", "29", "3651"],
+    "EvidenceLockDays": ["-1", "3651", "ever"],
     "LogRetentionDays": ["0", "2", "31"],
 }
 ACCEPTED = {
@@ -70,6 +71,7 @@ ACCEPTED = {
     "FetchSecurityGroupIds": ["", "sg-0123456789abcdef0", "sg-0000000a,sg-0000000b"],
     "BookAllowedHosts": ["", "books.internal", "localhost", "books.internal,10.0.0.7"],
     "BookBucket": ["", "desk-books", "desk.books.7"],
+    "EvidenceLockDays": ["0", "1", "400", "3650"],
     "BookPrefix": ["", "books/", "desk=a/(2)_!.-+"],
     "AlertEmail": ["", "desk@example.com"],
     "AlertWebhookUrl": ["", "https://hooks.example/x?y=z"],
