@@ -117,3 +117,19 @@ def test_memory_keeps_text_and_not_the_callers_objects() -> None:
     objects = MemoryObjects()
     objects.put_once("a", {"t": (1, 2)})
     assert objects.get("a") == {"t": [1, 2]}
+
+
+def test_a_bucket_that_locks_what_it_is_given_takes_it(s3_objects: S3Objects) -> None:
+    """S3 refuses what comes without a checksum where Object Lock keeps it."""
+    sent = []
+
+    def note(request: Any, **_: Any) -> None:
+        sent.extend(name.lower() for name in request.headers)
+
+    events = client("s3").meta.events
+    events.register("before-send.s3.PutObject", note)
+    try:
+        assert s3_objects.put_once("runs/x.json.gz", {"a": 1})
+    finally:
+        events.unregister("before-send.s3.PutObject", note)
+    assert {"x-amz-checksum-crc32", "x-amz-sdk-checksum-algorithm"} <= set(sent)
