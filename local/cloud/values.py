@@ -19,10 +19,10 @@ class Values:
     resources: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def resolve(self, value: Any) -> Any:
-        """Return `value` with its Ref, Fn::FindInMap and (for a key) Fn::GetAtt Arn replaced.
+        """Return `value` with its Ref, Fn::FindInMap, Fn::If and (for a key) Fn::GetAtt Arn replaced.
 
-        A parameter is a string, as CloudFormation has it. Raises TemplateUnsupported for every other function, and for
-        a resource that does not exist yet.
+        What is AWS::NoValue is left out of an object. A parameter is a string, as CloudFormation has it. Raises
+        TemplateUnsupported for every other function, and for a resource that does not exist yet.
         """
         match value:
             case {"Ref": str(name)} if len(value) == 1:
@@ -31,14 +31,23 @@ class Values:
                 return self._arn(name)
             case {"Fn::FindInMap": [str(table), row, column]} if len(value) == 1:
                 return self.resolve(self.template["Mappings"][table][str(self.resolve(row))][str(self.resolve(column))])
+            case {"Fn::If": [str(name), yes, no]} if len(value) == 1:
+                return self.resolve(yes if self._holds({"Condition": name}) else no)
             case dict():
                 if any(key.startswith("Fn::") for key in value):
                     raise TemplateUnsupported(f"the local deployer cannot resolve {value}")
-                return {key: self.resolve(item) for key, item in value.items()}
+                return {key: self.resolve(item) for key, item in value.items() if not self._is_nothing(item)}
             case list():
                 return [self.resolve(item) for item in value]
             case _:
                 return value
+
+    def _is_nothing(self, value: Any) -> bool:
+        match value:
+            case {"Fn::If": [str(name), yes, no]}:
+                return self._is_nothing(yes if self._holds({"Condition": name}) else no)
+            case _:
+                return bool(value == {"Ref": "AWS::NoValue"})
 
     def conditions(self) -> dict[str, bool]:
         """Return whether each condition of the template holds. Raises TemplateUnsupported."""
@@ -46,7 +55,7 @@ class Values:
 
     def _holds(self, condition: Any) -> bool:
         match condition:
-            case {"Condition": str(name)}:
+            case {"Condition": str(name)} if name in self.template.get("Conditions", {}):
                 return self._holds(self.template["Conditions"][name])
             case {"Fn::Equals": [left, right]}:
                 return bool(self._list_or_text(left) == self._list_or_text(right))

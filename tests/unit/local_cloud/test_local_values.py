@@ -14,6 +14,10 @@ TEMPLATE: Template = {
         "Enabled": {"Type": "String", "Default": True},
         "Venues": {"Type": "CommaDelimitedList", "Default": "coinbase, dydx"},
     },
+    "Conditions": {
+        "None": {"Fn::Equals": [{"Ref": "Retries"}, 0]},
+        "Some": {"Fn::Not": [{"Condition": "None"}]},
+    },
     "Mappings": {"Timing": {"3": {"Task": 30}}},
     "Resources": {"Key": {"Type": "AWS::KMS::Key"}, "Bucket": {"Type": "AWS::S3::Bucket"}},
 }
@@ -31,6 +35,10 @@ def values(**parameters: str) -> Values:
         ({"Ref": "Bucket"}, "b-1"),
         ({"Fn::GetAtt": ["Key", "Arn"]}, "arn:aws:kms:us-east-1:123456789012:key/k-1"),
         ({"Fn::FindInMap": ["Timing", {"Ref": "Retries"}, "Task"]}, 30),
+        ({"Fn::If": ["Some", {"Ref": "Retries"}, "none"]}, "3"),
+        ({"Fn::If": ["None", {"Ref": "Retries"}, "none"]}, "none"),
+        ({"a": {"Fn::If": ["None", True, {"Ref": "AWS::NoValue"}]}, "b": 1}, {"b": 1}),
+        ({"a": {"Fn::If": ["Some", {"Ref": "Retries"}, {"Ref": "AWS::NoValue"}]}}, {"a": "3"}),
         ({"a": [{"Ref": "Retries"}, 1, "x", None]}, {"a": ["3", 1, "x", None]}),
     ],
 )
