@@ -32,7 +32,7 @@ def test_what_only_cloudformation_knows_is_left_to_it() -> None:
 
 def test_what_could_be_a_number_but_cannot_be_known_is_refused() -> None:
     with pytest.raises(TemplateUnsupported, match="cannot resolve"):
-        rendered("TimeoutSeconds: ${T}", T={"Fn::If": ["A", 1, 2]})
+        rendered("TimeoutSeconds: ${T}", T={"Fn::Select": [0, [1, 2]]})
 
 
 def test_a_name_that_begins_like_another_is_not_cut() -> None:
