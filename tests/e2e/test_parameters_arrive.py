@@ -110,3 +110,15 @@ def test_what_was_made_impossible_by_hand_is_refused_at_the_start_and_not_tried_
         "RECONCILIATION_MAX_RETRIES must be from 0 to 4 with RECONCILIATION_INTERVAL_SECONDS=300; not 9"
     )
     assert desk.runs.get("20261122T150000Z") is None
+
+
+def test_a_lock_on_evidence_arrives_at_a_bucket_that_was_there_before(desk: SmallDesk) -> None:
+    """And runs go on: what they write comes as S3 wants it there."""
+    desk.deploy()
+    bucket = desk.deployment.outputs["BucketName"]
+    desk.deploy(EvidenceLockDays="1")
+    lock = client("s3").get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"]
+    assert lock["Rule"]["DefaultRetention"] == {"Mode": "GOVERNANCE", "Days": 1}
+    assert desk.deployment.outputs["BucketName"] == bucket
+    desk.run({"scheduled_time": "2026-11-22T16:00:00Z"})
+    assert desk.account_report("20261122T160000Z", "cb-off")["lines"]
