@@ -9,7 +9,7 @@ from typing import Any
 from trueup.alerts.text import Said, subject_of, text_of
 from trueup.domain.reading import digest, format_time
 from trueup.domain.reasons import Severity
-from trueup.domain.report import UNVERIFIED, AccountReport, Kind, Line, Outcome, RunReport, line_document
+from trueup.domain.report import UNVERIFIED, AccountReport, Line, Outcome, RunReport, line_document
 
 SCHEMA = 1
 MAX_LINES = 20
@@ -50,11 +50,8 @@ def alerts_of_accounts(report: RunReport, frozen: Mapping[str, Any] = NOTHING) -
     alerts = []
     for account in report.accounts:
         besides = told.get(account.account_id, {})
-        lines = account.news
-        whole_account = tuple(line for line in lines if line.kind is Kind.ACCOUNT_EMPTY)
-        if lines or besides:
-            # An account that shows nothing is one problem, not one for each thing it should hold.
-            ranked = sorted(whole_account or lines, key=_worst_first)
+        if account.news or besides:
+            ranked = sorted(account.news, key=_worst_first)
             alerts.append(_alert(report, account, ranked, besides, positions.get(account.account_id)))
     return alerts
 

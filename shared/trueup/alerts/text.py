@@ -165,7 +165,7 @@ def _rest(found: Sequence[Any], said: Said) -> list[str]:
 
 def _resolved(over: Mapping[str, Any]) -> str:
     return (
-        f"  {_of(over)}: {HOW_WORDS[over['how']]}; open from {over['first_seen_at']} to {over['resolved_at']}"
+        f"  {_of(over)}: {HOW_WORDS[over['how']]}; open from {over['opened_at']} to {over['resolved_at']}"
         f"  {over['break_id']}"
     )
 

@@ -176,8 +176,20 @@ class _Steps:
         if self.report.status == UNVERIFIED:
             return
         there = {name_of(self.report.account_id, line) for line in lines}
+        places = {(line.wallet, line.asset) for line in lines}
+        shows_something = any(line.venue for line in lines if line.outcome is not Outcome.UNVERIFIED)
         for key, track in self.history.tracks.items():
-            if key not in there and (track.wallet is None or track.wallet in self.report.compared):
+            if key in there:
+                continue
+            if track.wallet is None:
+                # Another wallet that is empty says nothing of the one that could not be read this time.
+                is_gone = shows_something or not self.report.reasons
+            elif track.field == "held":
+                # A side that no longer states what is held has not agreed to anything.
+                is_gone = track.wallet in self.report.compared and (track.wallet, track.asset) not in places
+            else:
+                is_gone = track.wallet in self.report.compared
+            if is_gone:
                 self._close(track, None)
 
     def _break(self, key: str, track: Track | None, line: Line) -> Line:
@@ -200,13 +212,19 @@ class _Steps:
         stood = key in self.doubts and (not self.looked_again or self._stands(self.doubts[key], line))
         confirmed = grown.confirmed or grown.streak >= self.timing.confirm_in_a_row or stood
         alerting = self._alerting(line)
-        news = news_of(grown, line, self.history.breaks.get(key), alerting, self.at) if confirmed else None
+        news = None
+        if confirmed and not self._is_of_an_empty_account(line):
+            news = news_of(grown, line, self.history.breaks.get(key), alerting, self.at)
         now = replace(grown, severity=severity, confirmed=confirmed, in_motion=0)
         if news is not None:
             now = replace(now, said=severity, said_at=self.at, said_worth=line.worth)
         self.changed[key] = now
         self.looks[key] = self._seen(line, alerting, news, confirmed=confirmed)
         return replace(_with_state(line, now), news=news)
+
+    def _is_of_an_empty_account(self, line: Line) -> bool:
+        """Tell whether people hear of the account as a whole instead: then nothing was said of this line."""
+        return line.wallet is not None and any(one.kind is Kind.ACCOUNT_EMPTY for one in self.report.lines)
 
     def _seen(self, line: Line, alerting: Alerting, news: News | None, *, confirmed: bool) -> Seen:
         severity, kind = line.severity or Severity.OK, line.kind or Kind.QUANTITY
@@ -253,7 +271,9 @@ class _Steps:
             return line
         before = track or self._new_track(key, line)
         told = before.told_in_flight
-        if not self.is_newest or (told is not None and set(line.references) <= set(told)):
+        if not self.is_newest or self._is_of_an_empty_account(line):
+            return line
+        if told is not None and set(line.references) <= set(told):
             return line
         if is_within(self.at, alerting.quiet_hours, alerting.maintenance):
             return line
@@ -288,7 +308,8 @@ class _Steps:
         self.changed[track.break_id] = Track(track.break_id, track.wallet, track.asset, track.field)
         if track.open:
             known = self.history.breaks.get(track.break_id)
-            told = track.said is not None and not (known is not None and known.is_quiet(self.at))
+            # Told of the other side of it, too; and whatever somebody keeps quiet now: who was told waits for its end.
+            told = track.said is not None or (known is not None and known.told_at is not None)
             self.looks[track.break_id] = Agreed(self.at, self._run_id, self._sides(line), adjusted=False, told=told)
 
 

@@ -277,6 +277,11 @@ def fold(known: Break, event: Event) -> Break:
     return replace(after, events=known.events + 1)
 
 
+def is_same_side(known: Break, difference: Decimal | None) -> bool:
+    """Tell whether a difference is on the side on which a break was last seen; the other one is another problem."""
+    return _is_surplus(difference) == _is_surplus(known.difference)
+
+
 def is_news(known: Break | None, look: Look) -> bool:
     """Tell whether a look says anything that is not known: an older one does not, nor does an end of what is over."""
     if known is None:
@@ -305,11 +310,11 @@ def _looked(known: Break, look: Look) -> Break:
 
 def _seen(known: Break, look: Seen) -> Break:
     is_back = known.phase is Status.RESOLVED
-    is_another = is_back or _is_surplus(look.difference) != _is_surplus(known.difference)
+    is_turned = not is_same_side(known, look.difference)
     unconfirmed = Status.REOPENED if is_back or known.phase is Status.REOPENED else Status.OPEN
     suppression = known.suppression
-    if suppression is not None and look.severity > suppression.severity:
-        suppression = None
+    if suppression is not None and (is_turned or look.severity > suppression.severity):
+        suppression = None  # what was given to a surplus says nothing of a shortfall
     return replace(
         known,
         phase=Status.CONFIRMED if look.confirmed else unconfirmed,
@@ -327,7 +332,7 @@ def _seen(known: Break, look: Seen) -> Break:
         sides=look.sides,
         due_at=look.due_at if is_back else min(known.due_at, look.due_at),
         told_at=look.at if look.told is not None else None if is_back else known.told_at,
-        acknowledged=None if is_another else known.acknowledged,
+        acknowledged=None if is_back or is_turned else known.acknowledged,
         suppression=suppression,
         references=(),
         resolved_at=None,

@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import localcontext
 
 from .amounts import EXACT
-from .breaks import Break, Status
+from .breaks import Break, Status, is_same_side
 from .history import Track
 from .policy import Alerting
 from .reasons import Severity
@@ -18,7 +18,7 @@ def news_of(track: Track, line: Line, known: Break | None, alerting: Alerting, n
     `track` says what they were told before, `known` what became of the break and what people want of it.
     """
     severity = line.severity or Severity.OK
-    if severity < alerting.alert_from or (known is not None and _is_quiet(known, severity, now)):
+    if severity < alerting.alert_from or (known is not None and _is_quiet(known, line, severity, now)):
         return None
     if severity is not Severity.CRITICAL and is_within(now, alerting.quiet_hours, alerting.maintenance):
         return None  # it is not kept as said, and so is said after that
@@ -32,8 +32,12 @@ def news_of(track: Track, line: Line, known: Break | None, alerting: Alerting, n
     return News.REMINDER if _is_to_be_reminded(track, severity, known, alerting, now) else None
 
 
-def _is_quiet(known: Break, severity: Severity, now: datetime) -> bool:
-    return known.suppression is not None and known.is_quiet(now) and severity <= known.suppression.severity
+def _is_quiet(known: Break, line: Line, severity: Severity, now: datetime) -> bool:
+    """Tell whether somebody keeps it quiet, as `breaks` will have it once this look is part of its life."""
+    kept = known.suppression
+    return (
+        kept is not None and known.is_quiet(now) and severity <= kept.severity and is_same_side(known, line.difference)
+    )
 
 
 def _moved(track: Track, line: Line, alerting: Alerting) -> News | None:

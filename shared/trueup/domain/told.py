@@ -8,6 +8,7 @@ from .blindness import Blindness, BlindNews
 from .breaks import Acknowledged, Agreed, Break, Look, Place, Seen, Status, fold
 from .history import History
 from .reading import format_time
+from .reasons import Severity
 
 
 def told_besides(
@@ -25,7 +26,9 @@ def told_besides(
         if known is None:
             continue
         if isinstance(look, Agreed) and look.told:
-            resolved.append(_resolved(fold(known, look), look))
+            track = history.tracks.get(break_id)
+            told_of = track.said if track is not None and track.said is not None else known.severity
+            resolved.append(_resolved(fold(known, look), look, told_of))
         if known.acknowledged is not None and _is_since(known, known.acknowledged):
             by, at = known.acknowledged.by, format_time(known.acknowledged.at)
             acknowledged.append(_about(known.place) | {"severity": known.severity.name, "by": by, "at": at})
@@ -54,12 +57,13 @@ def _open(known: Break | None, look: Seen) -> dict[str, Any]:
     return {"since": format_time(since), "owner": None if known is None else known.owner}
 
 
-def _resolved(over: Break, look: Agreed) -> dict[str, Any]:
+def _resolved(over: Break, look: Agreed, told_of: Severity) -> dict[str, Any]:
+    """Write what is over; it is as bad as people were told, however small it had become."""
     return _about(over.place) | {
         "kind": str(over.kind),
-        "severity": over.severity.name,
+        "severity": max(over.severity, told_of).name,
         "how": str(over.how),
-        "first_seen_at": format_time(over.opened_at),
+        "opened_at": format_time(over.opened_at),
         "resolved_at": format_time(look.at),
         "occurrences": over.occurrences,
         "peak_worth": None if over.peak_worth is None else plain(over.peak_worth),

@@ -52,7 +52,7 @@ def test_a_break_that_is_resolved_is_said_to_those_who_were_told_with_what_resol
     assert alert.document["resolved"] == [
         {
             "break_id": "brk-1", "wallet": "spot", "asset": "ETH", "field": "total", "kind": "quantity",
-            "severity": "MAJOR", "how": "venue_moved", "first_seen_at": "2026-11-22T12:00:00.000Z",
+            "severity": "MAJOR", "how": "venue_moved", "opened_at": "2026-11-22T12:00:00.000Z",
             "resolved_at": "2026-11-22T12:10:00.000Z", "occurrences": 1, "peak_worth": "4000",
         }
     ]  # fmt: skip

@@ -376,14 +376,15 @@ def played(now: Row, event: Row) -> None:
             now.setdefault(name, value)
         back = now["phase"] == "resolved"
         unconfirmed = "reopened" if back or now["phase"] == "reopened" else "open"
-        if back or (not first and sign(event["difference"]) != sign(now["difference"])):
+        turned = not first and sign(event["difference"]) != sign(now["difference"])
+        if back or turned:
             now["acknowledged"] = None
         if first or back:
             now |= {"opened_at": at, "due_at": event["due_at"], "told_at": None}
         now.setdefault("first_seen_at", at)
         severities = ("OK", "MINOR", "MAJOR", "CRITICAL")
         quiet = now["suppression"]
-        if quiet is not None and severities.index(event["severity"]) > severities.index(quiet["severity"]):
+        if quiet is not None and (turned or severities.index(event["severity"]) > severities.index(quiet["severity"])):
             now["suppression"] = None
         now |= {name: event[name] for name in ("kind", "severity", "difference", "worth", *SIDES)}
         now |= {"last_seen_at": at, "looked_at": at, "references": [], "resolved_at": None, "how": None}

@@ -642,8 +642,9 @@ def test_what_neither_side_has_any_more_is_nothing_on_both(desk: Desk) -> None:
     assert over.sides == Sides(Decimal(0), Decimal(0), None, desk.by.version)
 
 
-def test_only_to_those_who_were_told_its_end_is_told_and_not_while_it_is_suppressed(desk: Desk) -> None:
+def test_to_those_who_were_told_its_end_is_told_even_while_it_is_suppressed(desk: Desk) -> None:
     desk.look(NINE, TEN)
+    never = desk.history
     desk.look(NINE, TEN)
     known = desk.history
     desk.seconds += 300
@@ -651,11 +652,27 @@ def test_only_to_those_who_were_told_its_end_is_told_and_not_while_it_is_suppres
     assert isinstance(over, Agreed)
     assert over.told
     (key,) = known.tracks
-    quiet = life(seen_before := seen(0, confirmed=True), Suppressed(seen_before.at, ANN, later(NOON, 9_999), "x"))
+    told = seen(0, confirmed=True, told="confirmed")
+    quiet = life(told, Suppressed(told.at, ANN, later(NOON, 9_999), "x"))
     desk.history = replace(known, breaks={key: quiet})
     over = looks(desk, desk.see(TEN, TEN))["ETH"]
     assert isinstance(over, Agreed)
+    assert over.told
+    desk.history = never
+    over = looks(desk, desk.see(TEN, TEN))["ETH"]
+    assert isinstance(over, Agreed)
     assert not over.told
+
+
+def test_to_those_who_were_told_of_its_other_side_its_end_is_told(desk: Desk) -> None:
+    desk.look(ELEVEN, TEN)
+    (key,) = desk.tracks
+    told = life(seen(0, confirmed=True, told="confirmed"), seen(5, "11"))
+    desk.history = replace(desk.history, breaks={key: told})
+    desk.seconds += 300
+    over = looks(desk, desk.see(TEN, TEN))["ETH"]
+    assert isinstance(over, Agreed)
+    assert over.told
 
 
 def test_a_line_that_was_never_a_break_leaves_no_trace_in_any_story(desk: Desk) -> None:
@@ -711,3 +728,75 @@ def test_what_is_in_flight_is_not_said_in_quiet_hours_and_is_after_them() -> Non
     desk = Desk(policy(alerts={"default": {"explained_from_worth": "4000", "quiet_hours": ["12:00-12:10"]}}))
     assert on_its_way(desk, "w-1").news is None
     assert on_its_way(desk, "w-1").news is News.EXPLAINED
+
+
+# -- an account that shows nothing, and what it hides ----------------------------------------------------------------
+
+BOTH = [("BTC", "1"), *TEN]
+
+
+def test_what_was_not_said_because_the_whole_account_was_is_said_once_the_account_shows_something(desk: Desk) -> None:
+    report = desk.take(desk.see([], BOTH), desk.again([], BOTH))
+    assert [(line.field, line.news) for line in report.news] == [("account", News.CONFIRMED)]
+    assert {track.said for track in desk.tracks.values() if track.wallet is not None} == {None}
+    back = desk.look([("BTC", "1")], BOTH, second=GONE)
+    assert [(line.asset, line.news) for line in back.news] == [("ETH", News.CONFIRMED)]
+
+
+def test_dust_that_appears_hides_nothing(desk: Desk) -> None:
+    desk.take(desk.see([], BOTH), desk.again([], BOTH))
+    report = desk.look([("DOGE", "0.00000002")], BOTH, second=GONE)
+    assert [line.asset for line in report.news] == ["BTC", "ETH"]
+
+
+def test_an_account_stays_empty_while_the_wallet_that_was_cannot_be_read(desk: Desk) -> None:
+    def see(spot: Reason | None) -> AccountReport:
+        desk.seconds += 300
+        now = later(NOON, desk.seconds)
+        venue = snapshot(observed_at=now, wallets={"spot": spot, "earn": None})
+        return judge(venue, book(*TEN, as_of=now, wallets=("spot", "earn")), by=desk.by, valued=prices(as_of=now))
+
+    desk.take(see(None), GONE)
+    before = dict(desk.tracks)
+    report = see(Reason.INCOMPLETE)
+    assert report.status == "OK"
+    assert looks(desk, report) == {}
+    assert desk.tracks == before
+
+
+def test_what_is_on_its_way_is_not_said_of_an_account_that_shows_nothing_and_is_once_it_does() -> None:
+    desk = Desk(FROM_ONE)
+
+    def see(*held: Held) -> AccountReport:
+        desk.seconds += 300
+        now = later(NOON, desk.seconds)
+        flying = (item("ETH", "-10", "w-1", applied=True, since=now),) if held else ()
+        venue = snapshot(*held, observed_at=now, pending=flying)
+        return judge(venue, book(*BOTH, as_of=now), by=desk.by, valued=prices(as_of=now))
+
+    assert [line.field for line in desk.take(see(), GONE).news] == ["account"]
+    assert {line.news for line in desk.take(see(("BTC", "1"))).news} == {News.EXPLAINED}
+
+
+def test_a_break_of_what_is_held_is_not_over_because_nobody_states_it_any_more(desk: Desk) -> None:
+    def see(held: str | None, *others: Held) -> AccountReport:
+        desk.seconds += 300
+        now = later(NOON, desk.seconds)
+        ours = holding("ETH", "10", held="1") if held else holding("ETH", "10")
+        theirs = holding("ETH", "10", held=held) if held else holding("ETH", "10")
+        return judge(
+            snapshot(theirs, *others, observed_at=now),
+            book(ours, *others, as_of=now),
+            by=desk.by,
+            valued=prices(as_of=now),
+        )
+
+    desk.take(see("5"))
+    assert [(track.field, track.open) for track in desk.tracks.values()] == [("held", True)]
+    desk.take(see(None))
+    assert [(track.field, track.open) for track in desk.tracks.values()] == [("held", True)]
+    desk.take(see("1"))
+    assert not any(track.open for track in desk.tracks.values())
+    desk.take(see("5"))
+    desk.look([("BTC", "1")], [("BTC", "1")])
+    assert not any(track.open for track in desk.tracks.values()), "neither side has the asset any more"

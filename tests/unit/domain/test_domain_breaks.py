@@ -313,3 +313,9 @@ def test_the_words_of_a_break_are_those_of_its_format() -> None:
     assert [*How] == [
         "venue_moved", "book_moved", "both_moved", "adjusted", "policy_changed", "price_moved", "in_flight",
     ]  # fmt: skip
+
+
+def test_a_suppression_of_one_side_says_nothing_of_the_other() -> None:
+    airdrop = life(seen(0, "15", Severity.CRITICAL), Suppressed(at(1), ANN, at(60), "airdrop"))
+    assert fold(airdrop, seen(5, "16", Severity.CRITICAL)).suppression is not None
+    assert fold(airdrop, seen(5, "0", Severity.CRITICAL)).suppression is None

@@ -136,3 +136,10 @@ def test_in_quiet_hours_and_in_maintenance_only_what_is_critical_is_said_and_the
         for minutes, told in ((0, None), (59.9, None), (60, News.CONFIRMED)):
             assert news_of(UNTOLD, line(), OPEN, quiet, at(minutes)) is told
         assert news_of(UNTOLD, line(severity=Severity.CRITICAL), OPEN, quiet, at(0)) is News.CONFIRMED
+
+
+def test_what_is_suppressed_is_said_when_it_turns_to_the_other_side() -> None:
+    quiet = life(seen(0, "15", Severity.CRITICAL), Suppressed(at(1), ANN, at(90), "airdrop"))
+    said = replace(line(severity=Severity.CRITICAL), difference=Decimal(5))
+    assert news(UNTOLD, said, quiet) is None
+    assert news(UNTOLD, replace(said, difference=Decimal(-10)), quiet) is News.CONFIRMED

@@ -9,7 +9,8 @@ from tests.unit.domain.test_domain_breaks import ANN, agreed, at, explained, lif
 from tests.unit.money_kit import NOON
 from trueup.domain.blindness import Blindness, BlindNews, Told
 from trueup.domain.breaks import Acknowledged, Assigned, Break, Look
-from trueup.domain.history import History
+from trueup.domain.history import History, Track
+from trueup.domain.reasons import Severity
 from trueup.domain.told import told_besides
 
 SAID = seen(0, confirmed=True, told="confirmed")
@@ -47,7 +48,7 @@ def test_of_a_break_that_is_over_everything_that_happened() -> None:
                 "kind": "quantity",
                 "severity": "MAJOR",
                 "how": "adjusted",
-                "first_seen_at": AT_NOON,
+                "opened_at": AT_NOON,
                 "resolved_at": "2026-11-22T12:10:00.000Z",
                 "occurrences": 2,
                 "peak_worth": "20000",
@@ -59,7 +60,7 @@ def test_of_a_break_that_is_over_everything_that_happened() -> None:
     assert over["peak_worth"] is None
     back = life(seen(0), agreed(5), replace(SAID, at=at(10)))
     (over,) = told(back, replace(agreed(15), told=True))["resolved"]
-    assert over["first_seen_at"] == "2026-11-22T12:10:00.000Z", "since it came back"
+    assert over["opened_at"] == "2026-11-22T12:10:00.000Z", "since it came back"
 
 
 def test_whoever_was_not_told_of_it_hears_nothing_of_its_end() -> None:
@@ -98,3 +99,11 @@ def test_that_an_account_is_not_verified_is_told_with_how_long_and_that_it_is_ag
     assert told_besides(History(blindness=BLIND), {}, BLIND, None) == {}
     before = replace(BLIND, since=at(-60))
     assert told_besides(History(blindness=before), {}, BLIND, BlindNews.UNVERIFIED)["verification"]["since"] == AT_NOON
+
+
+def test_what_is_over_is_as_bad_as_people_were_told_it_was() -> None:
+    track = Track("brk-1", "spot", "ETH", "total", open=True, said=Severity.CRITICAL)
+    for said, severity in ((track, "CRITICAL"), (replace(track, said=Severity.MINOR), "MAJOR"), (None, "MAJOR")):
+        history = History(tracks={} if said is None else {"brk-1": said}, breaks={"brk-1": life(SAID)})
+        (over,) = told_besides(history, {"brk-1": replace(agreed(10), told=True)}, None, None)["resolved"]
+        assert over["severity"] == severity
