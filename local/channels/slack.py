@@ -54,7 +54,9 @@ def _is_block(block: object) -> bool:
 
 
 def _is_text_object(value: object, kinds: tuple[str, ...], most: int) -> bool:
-    return isinstance(value, dict) and value.get("type") in kinds and is_text(value.get("text"), most)
+    if not isinstance(value, dict) or value.get("type") not in kinds or not is_text(value.get("text"), most):
+        return False
+    return isinstance(value.get("verbatim", False), bool) and not unknown(value, ("type", "text", "verbatim", "emoji"))
 
 
 def _refused(words: str) -> Refused:

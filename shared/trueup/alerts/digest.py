@@ -9,7 +9,7 @@ from trueup.domain.reading import digest, format_time
 from trueup.domain.report import UNVERIFIED, RunReport
 
 MAX_ACCOUNTS = 40
-"""Accounts that a digest has documents of; the rest is counted. Keeps the message under SNS's 256 KB."""
+"""Accounts in one digest; of more, there are several. Keeps the message under SNS's 256 KB."""
 MAX_LINES = 2
 """Lines of a sort that a digest has of each account."""
 _LISTS = ("breaks", "explained", "resolved", "acknowledged")
@@ -19,21 +19,21 @@ _WORST_FIRST = ("CRITICAL", UNVERIFIED, "MAJOR", "MINOR", "OK")
 def alerts_of(report: RunReport, frozen: Mapping[str, Any] = NOTHING) -> list[Alert]:
     """Say what is worth saying about a run, as its frozen report has it (see alerts_of_accounts)."""
     alerts = alerts_of_accounts(report, frozen)
-    return [_digest(report, alerts)] if frozen.get("digest") else alerts
-
-
-def _digest(report: RunReport, alerts: Sequence[Alert]) -> Alert:
+    if not frozen.get("digest"):
+        return alerts
     ranked = sorted(alerts, key=lambda alert: (_WORST_FIRST.index(alert.severity), alert.account_id or ""))
-    shown, left_out = ranked[:MAX_ACCOUNTS], ranked[MAX_ACCOUNTS:]
+    return [_digest(report, ranked[start : start + MAX_ACCOUNTS]) for start in range(0, len(ranked), MAX_ACCOUNTS)]
+
+
+def _digest(report: RunReport, ranked: Sequence[Alert]) -> Alert:
     severity = ranked[0].severity
-    alert_id = f"alr-{digest([report.run_id, 'digest', sorted(alert.alert_id for alert in alerts)])[:16]}"
+    alert_id = f"alr-{digest([report.run_id, 'digest', sorted(alert.alert_id for alert in ranked)])[:16]}"
     subject = f"[Trueup] {severity} {len(ranked)} accounts: {_in_short(ranked)}"[:MAX_SUBJECT]
-    rows = [f"  {alert.subject.removeprefix('[Trueup] ')}" for alert in shown]
-    more = [f"  ... and {len(left_out)} accounts more"] if left_out else []
+    rows = [f"  {alert.subject.removeprefix('[Trueup] ')}" for alert in ranked]
     compared_at = format_time(report.compared_at)
     paragraphs = [
         [f"{severity}: there is something to say of {len(ranked)} accounts, and so it is said at once."],
-        [*rows, *more],
+        rows,
         [
             "What to do next",
             "  See the whole comparison:",
@@ -43,9 +43,9 @@ def _digest(report: RunReport, alerts: Sequence[Alert]) -> Alert:
         ],
         [f"Run {report.run_id}", f"Compared {compared_at}, policy {report.policy_version}, {alert_id}"],
     ]
-    witnesses = _witnesses(shown)
+    witnesses = _witnesses(ranked)
     text = "\n\n".join("\n".join(rows) for rows in [*paragraphs, *([witnesses] if witnesses else [])]) + "\n"
-    kinds = tuple(sorted({kind for alert in alerts for kind in alert.kinds}))
+    kinds = tuple(sorted({kind for alert in ranked for kind in alert.kinds}))
     document = {
         "schema": SCHEMA,
         "alert_id": alert_id,
@@ -57,8 +57,7 @@ def _digest(report: RunReport, alerts: Sequence[Alert]) -> Alert:
         "kinds": list(kinds),
         "compared_at": compared_at,
         "base": report.prices.base,
-        "alerts": [_shortened(alert.document) for alert in shown],
-        "alerts_left_out": len(left_out),
+        "alerts": [_shortened(alert.document) for alert in ranked],
         "subject": subject,
         "text": text,
     }

@@ -15,6 +15,9 @@ SCHEMA = 1
 MAX_LINES = 20
 """Lines of a sort in one message; the rest is counted. Keeps the message under SNS's 256 KB."""
 
+MAX_REFERENCES = 20
+"""Items in flight in one line of a message; the rest is counted."""
+
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 """What a frozen report has besides its lines, where it has nothing."""
 
@@ -97,9 +100,9 @@ def _alert(
         "kinds": list(kinds),
         "compared_at": format_time(report.compared_at),
         "base": report.prices.base,
-        "breaks": [line_document(line) | dict(said.open.get(line.break_id, {})) for line in said.breaks[:MAX_LINES]],
+        "breaks": [_line(line) | dict(said.open.get(line.break_id, {})) for line in said.breaks[:MAX_LINES]],
         "breaks_left_out": len(said.breaks[MAX_LINES:]),
-        "explained": [line_document(line) for line in said.explained[:MAX_LINES]],
+        "explained": [_line(line) for line in said.explained[:MAX_LINES]],
         "explained_left_out": len(said.explained[MAX_LINES:]),
         "resolved": list(said.resolved[:MAX_LINES]),
         "resolved_left_out": len(said.resolved[MAX_LINES:]),
@@ -112,6 +115,13 @@ def _alert(
         "text": text,
     }
     return Alert(said.alert_id, subject, text, document, severity, venue, account.account_id, kinds)
+
+
+def _line(line: Line) -> dict[str, Any]:
+    """Write a line, with so many of the items in flight; the report has them all."""
+    left_out = len(line.references[MAX_REFERENCES:])
+    document = line_document(line) | {"references": list(line.references[:MAX_REFERENCES])}
+    return document | ({"references_left_out": left_out} if left_out else {})
 
 
 def _severity(said: Said) -> str:

@@ -27,6 +27,9 @@ from .report import (
 )
 from .windows import is_within
 
+MAX_REFERENCES = 20
+"""Items in flight that an event of a break names; the report has them all."""
+
 
 @dataclass(frozen=True, slots=True)
 class SecondLook:
@@ -265,7 +268,7 @@ class _Steps:
     def _explained(self, key: str, track: Track | None, line: Line) -> Line:
         """Say once for each item in flight that something of great worth is on its way; it changes no streak."""
         if self.is_newest and track is not None and track.open:
-            self.looks[key] = Explained(self.at, self._run_id, line.references)
+            self.looks[key] = Explained(self.at, self._run_id, line.references[:MAX_REFERENCES])
         alerting = self._alerting(line)
         if not is_said_though_explained(line, alerting.explained_from_worth):
             return line

@@ -8,6 +8,7 @@ from typing import Any
 
 from .policy import Alerting
 from .reading import Record, format_time
+from .reasons import Severity
 from .report import UNVERIFIED, AccountReport
 from .windows import is_within
 
@@ -34,6 +35,8 @@ class Blindness:
     whole: int
     """The last runs in a row that verified nothing of it."""
     told: Told = Told.NOTHING
+    told_at: datetime | None = None
+    """When people last were."""
 
 
 class BlindNews(StrEnum):
@@ -63,9 +66,12 @@ def looked_for(
     if is_within(now, alerting.quiet_hours, alerting.maintenance):
         return grown, None
     if grown.whole >= alerting.unverified_runs and grown.told is not Told.WHOLE:
-        return replace(grown, told=Told.WHOLE), BlindNews.UNVERIFIED
+        return replace(grown, told=Told.WHOLE, told_at=now), BlindNews.UNVERIFIED
     if grown.runs >= alerting.unverified_runs and grown.told is Told.NOTHING:
-        return replace(grown, told=Told.PARTLY), BlindNews.UNVERIFIED
+        return replace(grown, told=Told.PARTLY, told_at=now), BlindNews.UNVERIFIED
+    # What cannot be verified today may be more than what could not when people were told.
+    if grown.told_at is not None and now - grown.told_at >= alerting.remind_after(Severity.MAJOR):
+        return replace(grown, told_at=now), BlindNews.UNVERIFIED
     return grown, None
 
 
@@ -77,6 +83,7 @@ def blindness_document(blindness: Blindness) -> dict[str, Any]:
         "runs": blindness.runs,
         "whole": blindness.whole,
         "told": str(blindness.told),
+        "told_at": None if blindness.told_at is None else format_time(blindness.told_at),
     }
 
 
@@ -89,6 +96,7 @@ def read_blindness(document: object, place: str = "blindness") -> Blindness:
         runs=record.whole("runs"),
         whole=record.whole("whole"),
         told=Told(record.choice("told", _TOLD)),
+        told_at=record.optional_time("told_at"),
     )
 
 

@@ -17,6 +17,8 @@ class Reason(StrEnum):
     STALE_VENUE = "stale_venue"
     NO_BOOK = "no_book"
     BAD_BOOK = "bad_book"
+    BAD_HISTORY = "bad_history"
+    """What is known of its lines from earlier runs cannot be read: what stands may go unsaid."""
     STALE_BOOK = "stale_book"
     CLOCK_SKEW = "clock_skew"
     BOOK_IN_MOTION = "book_in_motion"

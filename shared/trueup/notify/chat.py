@@ -38,7 +38,12 @@ def slack(notice: Notice) -> dict[str, Any]:
     ]
     return {
         "text": subject,
-        "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": section}} for section in sections if section],
+        # Verbatim: an address in a name somebody else chose must not become a link.
+        "blocks": [
+            {"type": "section", "text": {"type": "mrkdwn", "text": section, "verbatim": True}}
+            for section in sections
+            if section
+        ],
         "unfurl_links": False,
         "unfurl_media": False,
     }
@@ -56,7 +61,8 @@ def _no_fences(text: str) -> str:
 
 def discord(notice: Notice) -> dict[str, Any]:
     """Return the payload of a Discord webhook; nobody is mentioned, whatever it says."""
-    subject = _MARKDOWN.sub(r"\\\1", one_line(notice.subject))
+    # Discord makes a link of whatever looks like an address: here, of what somebody else may have chosen as a name.
+    subject = _MARKDOWN.sub(r"\\\1", one_line(notice.subject).replace("://", ": //"))
     color = {Severity.CRITICAL: 0xC0392B, Severity.MAJOR: 0xE67E22, Severity.MINOR: 0xF1C40F}.get(
         notice.severity or Severity.OK, 0x7F8C8D
     )

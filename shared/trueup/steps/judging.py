@@ -105,7 +105,7 @@ class Judging:
                 history = self.histories.of_account(account_id, with_breaks=bool(report.breaks))
                 return Seen(report, history, failure, held)
             except Malformed as error:
-                # Without its history an account may be told again what it was told before; never the reverse.
+                # What would be confirmed by an earlier look goes unsaid: the account is not called verified.
                 why = failure or _malformed(account_id, "its history", error)
                 return Seen(report, History(), why, held, error)
 
@@ -148,7 +148,8 @@ class Judging:
         def place(account_id: str) -> Advanced:
             seen, venue = look.accounts[account_id], manifest.accounts[account_id]
             again = seconds[account_id]
-            return advance(seen.report, seen.history, self.policy, venue, None if again is None else again.look)
+            placed = advance(seen.report, seen.history, self.policy, venue, None if again is None else again.look)
+            return placed if seen.unreadable is None else replace(placed, report=_without_history(placed.report))
 
         seconds = dict(zip(look.accounts, for_each(look_again, look.accounts), strict=True))
         advanced = {account_id: place(account_id) for account_id in look.accounts}
@@ -309,6 +310,11 @@ class Judging:
             other = Malformed("snapshot.account_id", f"is {seen}: another account's evidence")
             return _malformed(account_id, key, other)
         return under_our_names(observation, names(observation.snapshot.venue))
+
+
+def _without_history(report: AccountReport) -> AccountReport:
+    reasons = tuple(sorted({*report.reasons, Reason.BAD_HISTORY}))
+    return replace(report, verified=False, reasons=reasons)
 
 
 def _filled(found: Mapping[str, Any]) -> dict[str, Any]:

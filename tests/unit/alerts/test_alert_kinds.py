@@ -186,12 +186,25 @@ def test_the_same_digest_has_the_same_id_and_another_run_has_another() -> None:
     assert one == again != other
 
 
-def test_a_digest_of_very_many_accounts_still_goes_into_a_message() -> None:
-    (alert,) = alerts_of(run_of(*many(MAX_ACCOUNTS + 5)), {"digest": True})
-    assert (len(alert.document["alerts"]), alert.document["alerts_left_out"]) == (MAX_ACCOUNTS, 5)
-    assert "  ... and 5 accounts more\n" in alert.text
-    assert len(json.dumps(message(alert)).encode()) < SNS_LIMIT
+def test_of_very_many_accounts_there_are_several_digests_and_nobody_is_left_out() -> None:
+    digests = alerts_of(run_of(*many(MAX_ACCOUNTS + 5)), {"digest": True})
+    assert [len(alert.document["alerts"]) for alert in digests] == [MAX_ACCOUNTS, 5]
+    assert len({alert.alert_id for alert in digests}) == 2
+    named = [document["account_id"] for alert in digests for document in alert.document["alerts"]]
+    assert (len(named), len(set(named)), named[0]) == (MAX_ACCOUNTS + 5, MAX_ACCOUNTS + 5, "cb-zz")
+    assert all(len(json.dumps(message(alert)).encode()) < SNS_LIMIT for alert in digests)
 
 
 def test_what_resolves_a_break_has_words_for_people() -> None:
     assert set(HOW_WORDS) == set(How)
+
+
+def test_of_very_many_items_in_flight_a_message_names_some_and_counts_the_rest() -> None:
+    flying = advance(in_flight(BTC="9"), History(), default_policy(), "coinbase").report
+    (line,) = flying.news
+    many_items = replace(line, references=tuple(f"w-{number:03}" for number in range(25)))
+    alert = said(replace(flying, lines=(many_items,)), {})
+    (document,) = alert.document["explained"]
+    assert (document["references"][-1], document["references_left_out"]) == ("w-019", 5)
+    alert = said(replace(flying, lines=(replace(line, references=("w-1",)),)), {})
+    assert "references_left_out" not in alert.document["explained"][0]

@@ -111,6 +111,12 @@ def test_what_is_over_counts_nothing_and_was_told_to_nobody() -> None:
         BlindNews.VERIFIED,
     )
     assert looked_for(Blindness(at(5), at(0), 2, 0), PARTLY, alerting, at(10)) == (
-        Blindness(at(10), at(0), 3, 0, Told.PARTLY),
+        Blindness(at(10), at(0), 3, 0, Told.PARTLY, at(10)),
         SAID,
     )
+
+
+def test_while_it_lasts_people_are_reminded_every_day() -> None:
+    hourly = policy(alerts={"default": {"remind_major_seconds": 600}})
+    assert tell([DARK] * 8, hourly) == [None, None, SAID, None, SAID, None, SAID, None]
+    assert tell([PARTLY] * 5, hourly) == [None, None, SAID, None, SAID]

@@ -97,7 +97,7 @@ def test_the_words_of_a_report_are_those_of_its_format() -> None:
     assert [*State] == ["unconfirmed", "confirmed"]
     assert [*Reason] == [
         "unreachable", "rate_limited", "auth_failed", "permission_denied", "geo_blocked", "maintenance", "bad_response",
-        "incomplete", "stale_venue", "no_book", "bad_book", "stale_book", "clock_skew", "book_in_motion",
+        "incomplete", "stale_venue", "no_book", "bad_book", "bad_history", "stale_book", "clock_skew", "book_in_motion",
         "book_not_covering", "missing_observation",
     ]  # fmt: skip
     assert [*News] == ["confirmed", "raised", "grown", "shrunk", "reopened", "reminder", "explained"]

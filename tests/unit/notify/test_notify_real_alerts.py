@@ -37,7 +37,7 @@ def alerts() -> dict[str, Alert]:
     light = besides(None, blind=(BLIND, BlindNews.VERIFIED))
     flying = advance(in_flight(BTC="9"), History(), default_policy(), "coinbase").report
     (whole,) = alerts_of(run_of(seen_twice(the_whole_story(), default_policy())))
-    (digest,) = alerts_of(run_of(*many(MAX_ACCOUNTS + 5)), {"digest": True})
+    digest, _ = alerts_of(run_of(*many(MAX_ACCOUNTS + 5)), {"digest": True})
     return {
         "breaks": said(BROKEN, over | dark),
         "many breaks": whole,

@@ -678,6 +678,9 @@ def test_a_history_nobody_can_read_costs_no_account_its_report(busy: Desk) -> No
     assert busy.judge()["status"] == "CRITICAL"
     assert "cb-short: its history: TRACK#brk-x" in busy.report()["failures"][0]["message"]
     assert len(busy.mailbox.sent) == 2
+    report = busy.reports()["cb-short"]
+    assert (report["status"], report["verified"], report["reasons"]) == ("CRITICAL", False, ["bad_history"])
+    assert busy.reports()["cb-fine"]["verified"]
 
 
 def test_what_an_alert_says_is_what_the_frozen_report_says(desk: Desk) -> None:
