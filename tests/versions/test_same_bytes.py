@@ -36,6 +36,7 @@ def test_the_corpus_meets_what_could_come_out_otherwise() -> None:
     assert len(refused) > 40
 
 
+@pytest.mark.slow
 def test_a_set_that_is_not_put_in_order_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     def backwards(items: object, *more: object, **how: object) -> list[object]:
         return sorted(items, *more, **how)[::-1]  # type: ignore[call-overload]  # whatever was sorted

@@ -205,6 +205,7 @@ def test_a_compare_that_dies_every_time_fails_the_run_and_says_what_stands(bench
     assert operator("runs", "show", RUN).code == 2
 
 
+@pytest.mark.slow
 def test_a_redrive_of_a_run_whose_compare_kept_dying_finishes_it(bench: Bench, operator: Operator) -> None:
     """Step Functions' redrive goes on at the failed state with the same execution; no interpreter here can, so Compare
     is asked as it would be."""

@@ -233,6 +233,7 @@ def test_a_record_that_was_tampered_with_can_be_taken_away_as_it_is(out: Path) -
     assert {"status": "OK", "seq": [1]}.items() <= documents(out / "accounts/cb-main/entries.jsonl")[1][1].items()
 
 
+@pytest.mark.slow
 def test_long_work_says_how_far_it_is(out: Path) -> None:
     desk, told = history(), list[str]()
     period = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)

@@ -120,7 +120,7 @@ def spoil(document: Any, path: tuple[Any, ...], *, drop: bool) -> None:
         document[last] = another(document[last])
 
 
-@settings(max_examples=250, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_one_value_changed_or_dropped_anywhere_is_found(data: st.DataObject) -> None:
     desk = history()
@@ -146,6 +146,7 @@ def sort_of(item: Item) -> str:
     return "run" if item[0].startswith("RUNS#") else item[1].partition("#")[0]
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_two_things_of_a_sort_that_changed_places_are_found(data: st.DataObject) -> None:

@@ -312,6 +312,7 @@ def test_the_same_beginning_is_missed_when_it_was_not_time_yet() -> None:
     assert "entries 1 to 3 are gone and what is chained since 2026-11-22 is kept for 400 days" in difference.line
 
 
+@pytest.mark.slow
 def test_what_expires_may_go_in_any_order_and_stay_for_a_while() -> None:
     for index in range(len(OLD)):
         desk = history()
