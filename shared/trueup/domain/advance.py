@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from .amounts import ZERO
 from .breaks import Agreed, Explained, Look, Seen, Sides
 from .history import History, Track
-from .news import news_of
+from .news import news_of, news_of_unconfirmed
 from .policy import Alerting, Policy, Timing
 from .reasons import Reason, Severity
 from .report import (
@@ -215,9 +215,13 @@ class _Steps:
         stood = key in self.doubts and (not self.looked_again or self._stands(self.doubts[key], line))
         confirmed = grown.confirmed or grown.streak >= self.timing.confirm_in_a_row or stood
         alerting = self._alerting(line)
-        news = None
-        if confirmed and not self._is_of_an_empty_account(line):
-            news = news_of(grown, line, self.history.breaks.get(key), alerting, self.at)
+        news, known = None, self.history.breaks.get(key)
+        if self._is_of_an_empty_account(line):
+            pass
+        elif confirmed:
+            news = news_of(grown, line, known, alerting, self.at)
+        else:
+            news = news_of_unconfirmed(line, known, alerting, self.at)
         now = replace(grown, severity=severity, confirmed=confirmed, in_motion=0)
         if news is not None:
             now = replace(now, said=severity, said_at=self.at, said_worth=line.worth)

@@ -345,6 +345,8 @@ def _how(before: Sides, look: Agreed) -> How:
     book_moved = now.book != before.book
     if book_moved and look.adjusted:
         return How.ADJUSTED
+    if before.venue is None:
+        return How.VENUE_MOVED  # an account as a whole has no amounts: the venue shows something again
     if now.venue != before.venue:
         return How.BOTH_MOVED if book_moved else How.VENUE_MOVED
     if book_moved:

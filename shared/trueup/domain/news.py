@@ -18,10 +18,8 @@ def news_of(track: Track, line: Line, known: Break | None, alerting: Alerting, n
     `track` says what they were told before, `known` what became of the break and what people want of it.
     """
     severity = line.severity or Severity.OK
-    if severity < alerting.alert_from or (known is not None and _is_quiet(known, line, severity, now)):
+    if not _may_be_said(line, severity, known, alerting, now):
         return None
-    if severity is not Severity.CRITICAL and is_within(now, alerting.quiet_hours, alerting.maintenance):
-        return None  # it is not kept as said, and so is said after that
     if track.said is None:
         came_back = known is not None and known.phase in (Status.RESOLVED, Status.REOPENED)
         return News.REOPENED if came_back else News.CONFIRMED
@@ -29,7 +27,26 @@ def news_of(track: Track, line: Line, known: Break | None, alerting: Alerting, n
         return News.RAISED
     if (moved := _moved(track, line, alerting)) is not None:
         return moved
-    return News.REMINDER if _is_to_be_reminded(track, severity, known, alerting, now) else None
+    return News.REMINDER if _is_to_be_reminded(track.said_at, severity, known, alerting, now) else None
+
+
+def news_of_unconfirmed(line: Line, known: Break | None, alerting: Alerting, now: datetime) -> News | None:
+    """Return why people are told of a break that is not confirmed, or None.
+
+    They know of it where it was confirmed before: one that changes sign at every look never holds still for long enough
+    to be confirmed again, and must not be forgotten for that.
+    """
+    severity = line.severity or Severity.OK
+    if known is None or known.phase is Status.RESOLVED or not _may_be_said(line, severity, known, alerting, now):
+        return None
+    return News.REMINDER if _is_to_be_reminded(known.told_at, severity, known, alerting, now) else None
+
+
+def _may_be_said(line: Line, severity: Severity, known: Break | None, alerting: Alerting, now: datetime) -> bool:
+    if severity < alerting.alert_from or (known is not None and _is_quiet(known, line, severity, now)):
+        return False
+    # What is not said now is not kept as said, and so is said after that.
+    return severity is Severity.CRITICAL or not is_within(now, alerting.quiet_hours, alerting.maintenance)
 
 
 def _is_quiet(known: Break, line: Line, severity: Severity, now: datetime) -> bool:
@@ -53,8 +70,8 @@ def _moved(track: Track, line: Line, alerting: Alerting) -> News | None:
 
 
 def _is_to_be_reminded(
-    track: Track, severity: Severity, known: Break | None, alerting: Alerting, now: datetime
+    said_at: datetime | None, severity: Severity, known: Break | None, alerting: Alerting, now: datetime
 ) -> bool:
     if known is not None and known.acknowledged is not None and not known.is_overdue(now):
         return False
-    return track.said_at is not None and now - track.said_at >= alerting.remind_after(severity)
+    return said_at is not None and now - said_at >= alerting.remind_after(severity)

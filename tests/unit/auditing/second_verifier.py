@@ -399,6 +399,7 @@ def played(now: Row, event: Row) -> None:
         moved = {name for name in SIDES if event[name] != now[name]}
         hows = (
             ("adjusted", "book" in moved and event["adjusted"]),
+            ("venue_moved", now["venue"] is None),
             ("both_moved", {"venue", "book"} <= moved),
             ("venue_moved", "venue" in moved),
             ("book_moved", "book" in moved),

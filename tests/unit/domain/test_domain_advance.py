@@ -800,3 +800,18 @@ def test_a_break_of_what_is_held_is_not_over_because_nobody_states_it_any_more(d
     desk.take(see("5"))
     desk.look([("BTC", "1")], [("BTC", "1")])
     assert not any(track.open for track in desk.tracks.values()), "neither side has the asset any more"
+
+
+def test_a_break_that_changes_sign_at_every_look_is_not_forgotten_by_those_who_were_told() -> None:
+    desk = Desk(policy(alerts={"default": {"remind_major_seconds": 600}}))
+    desk.look(NINE, TEN)
+    desk.look(NINE, TEN)
+    (key,) = desk.tracks
+    told = seen(0, confirmed=True, told="confirmed")
+    known = {key: life(replace(told, at=later(NOON, 600)))}
+    desk.history = replace(desk.history, breaks=known)
+    assert eth(desk.look(ELEVEN, TEN)).news is None
+    desk.history = replace(desk.history, breaks=known)
+    line = eth(desk.look(NINE, TEN))
+    assert said(line) == (State.UNCONFIRMED, 1, News.REMINDER)
+    assert desk.tracks[key].said_at == later(NOON, 1200)

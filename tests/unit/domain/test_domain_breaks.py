@@ -319,3 +319,11 @@ def test_a_suppression_of_one_side_says_nothing_of_the_other() -> None:
     airdrop = life(seen(0, "15", Severity.CRITICAL), Suppressed(at(1), ANN, at(60), "airdrop"))
     assert fold(airdrop, seen(5, "16", Severity.CRITICAL)).suppression is not None
     assert fold(airdrop, seen(5, "0", Severity.CRITICAL)).suppression is None
+
+
+def test_an_account_that_shows_something_again_is_resolved_by_its_venue() -> None:
+    nothing = Sides(None, None, None, "p1")
+    empty = seen(0, kind=Kind.ACCOUNT_EMPTY, difference=None, worth=None, sides=nothing)
+    gone = Sides(Decimal(0), Decimal(0), None, "p1")
+    assert life(empty, agreed(5, gone)).how is How.VENUE_MOVED
+    assert life(empty, agreed(5, gone, adjusted=True)).how is How.ADJUSTED

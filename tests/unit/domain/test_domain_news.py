@@ -9,9 +9,9 @@ import pytest
 
 from tests.unit.domain.test_domain_breaks import ANN, agreed, at, life, seen
 from tests.unit.money_kit import policy
-from trueup.domain.breaks import Acknowledged, Break, Suppressed
+from trueup.domain.breaks import Acknowledged, Break, Suppressed, fold
 from trueup.domain.history import Track
-from trueup.domain.news import news_of
+from trueup.domain.news import news_of, news_of_unconfirmed
 from trueup.domain.reasons import Severity
 from trueup.domain.report import Line, News, Outcome
 
@@ -143,3 +143,22 @@ def test_what_is_suppressed_is_said_when_it_turns_to_the_other_side() -> None:
     said = replace(line(severity=Severity.CRITICAL), difference=Decimal(5))
     assert news(UNTOLD, said, quiet) is None
     assert news(UNTOLD, replace(said, difference=Decimal(-10)), quiet) is News.CONFIRMED
+
+
+TURNS = life(seen(0, confirmed=True, told="confirmed", due_at=at(120)), seen(5, "11", due_at=at(120)))
+
+
+@pytest.mark.parametrize(("minutes", "told"), [(59.9, None), (60, News.REMINDER)])
+def test_of_a_break_that_never_holds_still_people_are_reminded_too(minutes: float, told: News | None) -> None:
+    assert news_of_unconfirmed(line(), TURNS, ALERTING, at(minutes)) is told
+
+
+def test_of_what_is_not_confirmed_only_those_are_reminded_who_know_of_it() -> None:
+    for known in (None, life(seen(0), seen(5, "11")), life(seen(0, told="confirmed"), agreed(5))):
+        assert news_of_unconfirmed(line(), known, ALERTING, at(600)) is None
+    assert news_of_unconfirmed(line(severity=Severity.MINOR), TURNS, ALERTING, at(600)) is None
+    acknowledged = fold(TURNS, Acknowledged(at(6), ANN))
+    assert news_of_unconfirmed(line(), acknowledged, ALERTING, at(119)) is None
+    assert news_of_unconfirmed(line(), acknowledged, ALERTING, at(120)) is News.REMINDER
+    night = replace(ALERTING, quiet_hours=("12:00-14:00",))
+    assert news_of_unconfirmed(line(), TURNS, night, at(90)) is None
