@@ -264,7 +264,13 @@ class Auditor:
                         )
                     continue
                 self.figures["critical breaks confirmed"] += 1
-                told = self._told.get((account_id, line["break_id"]), [])
+                # Of an account that shows nothing at all people hear as a whole, not line by line.
+                whole = next((one["break_id"] for one in account["lines"] if one["field"] == "account"), None)
+                told = [
+                    at_look
+                    for break_id in {line["break_id"], whole}
+                    for at_look in self._told.get((account_id, break_id), [])
+                ]
                 if not any(since > self._last_all_right(account_id, line, at) for since in told):
                     found.append(
                         Violation("a critical break nobody was told of", "an alert", "none", account_id, run_id)
