@@ -25,7 +25,7 @@ sam-local-open: .venv/app .venv-sam/sam ## all for `sam local invoke` by hand, u
 	@$(BIN)/python -m local.sam --open
 
 test: .venv/dev ## the tests that need nothing but this folder (under three minutes)
-	@$(BIN)/python -m pytest -q -n 2 -m "not slow"
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow"
 
 test-slow: .venv/dev .venv-sam/sam ## the tests on the local cloud, and of the built layer
 	@$(BIN)/python -m pytest -q -m slow
