@@ -815,3 +815,58 @@ def test_a_break_that_changes_sign_at_every_look_is_not_forgotten_by_those_who_w
     line = eth(desk.look(NINE, TEN))
     assert said(line) == (State.UNCONFIRMED, 1, News.REMINDER)
     assert desk.tracks[key].said_at == later(NOON, 1200)
+
+
+def two_wallets(desk: Desk, spot: Reason | None, *held: Held) -> AccountReport:
+    """Look at an account with a wallet that holds nothing, while its book says ten ETH in the other."""
+    desk.seconds += 300
+    now = later(NOON, desk.seconds)
+    venue = snapshot(*held, observed_at=now, wallets={"spot": spot, "earn": None})
+    return judge(venue, book(*TEN, as_of=now, wallets=("spot", "earn")), by=desk.by, valued=prices(as_of=now))
+
+
+def is_empty(desk: Desk) -> bool:
+    return any(track.open for track in desk.tracks.values() if track.wallet is None)
+
+
+def test_an_account_is_empty_no_more_once_what_was_read_shows_something_though_not_all_was_read(desk: Desk) -> None:
+    desk.take(two_wallets(desk, None), GONE)
+    assert is_empty(desk)
+    desk.take(two_wallets(desk, Reason.INCOMPLETE, holding("DOGE", "5", "earn")), GONE)
+    assert not is_empty(desk)
+
+
+def test_an_account_is_empty_no_more_once_all_of_it_was_read_and_agrees_though_it_holds_nothing(desk: Desk) -> None:
+    desk.look([], TEN, second=GONE)
+    assert is_empty(desk)
+    desk.look([], [])
+    assert not is_empty(desk)
+
+
+def test_what_a_wallet_that_was_not_read_shows_is_no_sign_of_life(desk: Desk) -> None:
+    desk.take(two_wallets(desk, None), GONE)
+    desk.take(two_wallets(desk, Reason.INCOMPLETE, ("ETH", "10")), GONE)
+    assert is_empty(desk)
+
+
+def test_every_line_that_is_gone_is_closed_whatever_stands_before_it(desk: Desk) -> None:
+    three = [("AAVE", "1"), ("BTC", "1"), ("ETH", "1")]
+    desk.look([(asset, "0.5") for asset, _ in three], three, second=GONE)
+    desk.look([("BTC", "0.5")], [("BTC", "1")], second=GONE)
+    assert {track.asset: track.open for track in desk.tracks.values()} == {"AAVE": False, "BTC": True, "ETH": False}
+
+
+def test_an_event_names_twenty_items_in_flight_at_most() -> None:
+    desk = Desk()
+    desk.look([("ETH", "70")], [("ETH", "100")], second=GONE)
+    desk.seconds += 300
+    now = later(NOON, desk.seconds)
+    items = [item("ETH", "-1", f"w-{number:02}", applied=False, since=now) for number in range(30)]
+    ours = [replace(each, applied=True) for each in items]
+    flying = snapshot(("ETH", "100"), observed_at=now, pending=tuple(items))
+    believed = book(("ETH", "70"), as_of=now, pending=tuple(ours))
+    report = judge(flying, believed, by=desk.by, valued=prices(as_of=now))
+    assert (eth(report).outcome, len(eth(report).references)) == (Outcome.EXPLAINED, 30)
+    (event,) = looks(desk, report).values()
+    assert isinstance(event, Explained)
+    assert event.references == eth(report).references[:20]

@@ -120,3 +120,10 @@ def test_while_it_lasts_people_are_reminded_every_day() -> None:
     hourly = policy(alerts={"default": {"remind_major_seconds": 600}})
     assert tell([DARK] * 8, hourly) == [None, None, SAID, None, SAID, None, SAID, None]
     assert tell([PARTLY] * 5, hourly) == [None, None, SAID, None, SAID]
+
+
+def test_when_people_were_told_is_kept_with_it() -> None:
+    known = Blindness(at(5), at(0), 4, 2, Told.PARTLY, at(3))
+    assert blindness_document(known)["told_at"] == "2026-11-22T12:03:00.000Z"
+    assert read_blindness(blindness_document(known)) == known
+    assert blindness_document(replace(known, told_at=None))["told_at"] is None
