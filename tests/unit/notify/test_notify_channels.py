@@ -288,3 +288,12 @@ def test_what_is_shown_to_people_is_the_same_everywhere() -> None:
     made = notice(alert())
 
     assert chat.slack(made)["text"] in teams.text_of(chat.teams(made))
+
+
+def test_a_name_that_is_an_address_becomes_no_link() -> None:
+    named = notice(alert(subject="[Trueup] MAJOR cb-main (coinbase): https://claim.example/x not in the book"))
+    blocks = chat.slack(named)["blocks"]
+    assert blocks
+    assert all(block["text"]["verbatim"] is True for block in blocks)
+    assert "://" not in chat.discord(named)["content"]
+    assert "claim.example/x" in chat.discord(named)["content"]
