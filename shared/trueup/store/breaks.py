@@ -109,8 +109,9 @@ class Breaks:
         else:
             after, condition, happened = known, Condition("equals", "events", known.events), []
             for event in events:
-                happened.append(self._event_row(fold(after, event), event, after.story))
-                after = replace(fold(after, event), story=_story_with(happened[-1]))
+                following = fold(after, event)
+                happened.append(self._event_row(following, event, after.story))
+                after = replace(following, story=_story_with(happened[-1]))
         after = replace(after, story=_story_with(happened[-1]))
         return [*((row, ABSENT) for row in happened), (break_row(after), condition)]
 
