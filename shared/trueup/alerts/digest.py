@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trueup.alerts.message import NOTHING, SCHEMA, Alert, alerts_of_accounts
-from trueup.alerts.text import MAX_SUBJECT
+from trueup.alerts.text import MAX_SUBJECT, witness_of
 from trueup.domain.reading import digest, format_time
 from trueup.domain.report import UNVERIFIED, RunReport
 
@@ -43,7 +43,8 @@ def _digest(report: RunReport, ranked: Sequence[Alert]) -> Alert:
         ],
         [f"Run {report.run_id}", f"Compared {compared_at}, policy {report.policy_version}, {alert_id}"],
     ]
-    witnesses = _witnesses(ranked)
+    positions = [(alert.account_id or "", alert.document["audit"]) for alert in ranked]
+    witnesses = [witness_of(account_id, position) for account_id, position in positions if position]
     text = "\n\n".join("\n".join(rows) for rows in [*paragraphs, *([witnesses] if witnesses else [])]) + "\n"
     kinds = tuple(sorted({kind for alert in ranked for kind in alert.kinds}))
     document = {
@@ -67,12 +68,6 @@ def _digest(report: RunReport, ranked: Sequence[Alert]) -> Alert:
 def _in_short(ranked: Sequence[Alert]) -> str:
     counted = [(severity, sum(alert.severity == severity for alert in ranked)) for severity in _WORST_FIRST]
     return ", ".join(f"{count} {severity}" for severity, count in counted if count)
-
-
-def _witnesses(shown: Sequence[Alert]) -> list[str]:
-    """Return how far each account's audit had come, in the form that `trueup audit verify --anchor` takes."""
-    positions = [(alert.account_id, alert.document["audit"]) for alert in shown]
-    return [f"Audit {name}:{position['seq']}:{position['hash']}" for name, position in positions if position]
 
 
 def _shortened(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -207,9 +207,14 @@ def _next(said: Said) -> list[str]:
     ]
 
 
+def witness_of(account_id: str, position: Mapping[str, Any]) -> str:
+    """Say how far an account's audit had come, in the form that `trueup audit verify --anchor` takes."""
+    return f"Audit {account_id}:{position['seq']}:{position['hash']}"
+
+
 def _foot(said: Said) -> str:
     report, position = said.report, said.position
-    witness = "" if position is None else f"\nAudit {said.account.account_id}:{position['seq']}:{position['hash']}"
+    witness = "" if position is None else f"\n{witness_of(said.account.account_id, position)}"
     return (
         f"Run {report.run_id}\n"
         f"Compared {format_time(report.compared_at)}, policy {report.policy_version}, {said.alert_id}{witness}"
