@@ -3,14 +3,15 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from local.venues.server import Answer, Delivery, Request, VenueServer
+from local.venues.server import Answer, Delivery
 from tests.leaks.plugin import PRODUCED
+from tests.unit.answering import answering
 from trueup.heartbeat import MOST_BYTES, MOST_SECONDS, Heartbeat
 from trueup.observability import logger
 from trueup.wire import pinned
@@ -46,20 +47,7 @@ def said() -> Iterator[list[dict[str, Any]]]:
     log.removeHandler(listener)
 
 
-@contextmanager
-def endpoint(respond: Callable[[Request], Answer] | Answer) -> Iterator[tuple[str, list[Request]]]:
-    seen: list[Request] = []
-
-    def answer(request: Request) -> Answer:
-        seen.append(request)
-        return respond(request) if callable(respond) else respond
-
-    server = VenueServer(answer)
-    server.start()
-    try:
-        yield f"http://127.0.0.1:{server.port}{PATH}", seen
-    finally:
-        server.stop()
+endpoint = partial(answering, path=PATH)
 
 
 def heartbeat(put: Put, url: str, *, seconds: float = 5.0, **how: Any) -> Heartbeat:

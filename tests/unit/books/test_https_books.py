@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from local.venues.server import Answer, Delivery, Request, VenueServer
+from local.venues.server import Answer, Delivery, Request
+from tests.unit.answering import answering
 from tests.unit.book_server import TOKEN
 from tests.unit.money_kit import book
 from tests.unit.tls_kit import DAY, Authority, trusted_authority
@@ -40,27 +41,11 @@ def books(allowed: str = "127.0.0.1", seconds: float = 5.0, **how: Any) -> Https
     return HttpsBooks(**{**settings, **how})
 
 
-@contextmanager
-def endpoint(respond: Callable[[Request], Answer] | Answer) -> Iterator[tuple[str, list[Request]]]:
-    seen: list[Request] = []
-
-    def answer(request: Request) -> Answer:
-        seen.append(request)
-        return respond(request) if callable(respond) else respond
-
-    server = VenueServer(answer)
-    server.start()
-    try:
-        yield f"http://127.0.0.1:{server.port}", seen
-    finally:
-        server.stop()
-
-
 # -- the request -----------------------------------------------------------------------------------------------------
 
 
 def test_a_request_is_a_plain_get_with_the_token() -> None:
-    with endpoint(Answer(200, CONTENT)) as (url, seen):
+    with answering(Answer(200, CONTENT)) as (url, seen):
         assert books().read("cb-main", source(f"{url}/books/cb-main?desk=2")) == BOOK
     (request,) = seen
     assert (request.method, request.path, request.query, request.body) == ("GET", "/books/cb-main", {"desk": "2"}, b"")
@@ -71,7 +56,7 @@ def test_a_request_is_a_plain_get_with_the_token() -> None:
 
 
 def test_an_address_without_a_path_is_asked_for_its_root() -> None:
-    with endpoint(Answer(200, CONTENT)) as (url, seen):
+    with answering(Answer(200, CONTENT)) as (url, seen):
         books().read("cb-main", source(url))
     assert seen[0].path == "/"
 
@@ -83,7 +68,7 @@ def test_the_secret_is_read_once_for_both_readings_of_an_observation() -> None:
         asked.append((account_id, secret))
         return TOKEN
 
-    with endpoint(Answer(200, CONTENT)) as (url, seen):
+    with answering(Answer(200, CONTENT)) as (url, seen):
         reader = books(token_of=token_of)
         assert reader.read("cb-main", source(url)) == reader.read("cb-main", source(url)) == BOOK
     assert len(seen) == 2
@@ -94,7 +79,7 @@ def test_a_token_that_cannot_be_used_ends_before_anything_is_sent() -> None:
     def none(account_id: str, secret: str) -> str:
         raise ConfigInvalid("account cb-main: the secret trueup/coinbase/desk-book does not exist")
 
-    with endpoint(Answer(200, CONTENT)) as (url, seen), pytest.raises(ConfigInvalid):
+    with answering(Answer(200, CONTENT)) as (url, seen), pytest.raises(ConfigInvalid):
         books(token_of=none).read("cb-main", source(url))
     assert seen == []
 
@@ -102,7 +87,7 @@ def test_a_token_that_cannot_be_used_ends_before_anything_is_sent() -> None:
 def test_proxies_of_the_environment_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
-    with endpoint(Answer(200, CONTENT)) as (url, _):
+    with answering(Answer(200, CONTENT)) as (url, _):
         assert books().read("cb-main", source(url)) == BOOK
 
 
@@ -146,7 +131,7 @@ def test_this_machine_is_inside_however_it_is_spelt(host: str) -> None:
 
 
 def test_in_the_clear_this_machine_is_asked_only_if_it_is_named() -> None:
-    with endpoint(Answer(200, CONTENT)) as (url, seen), pytest.raises(BookInvalid, match="not on the public internet"):
+    with answering(Answer(200, CONTENT)) as (url, seen), pytest.raises(BookInvalid, match="not on the public internet"):
         books(allowed="books.internal").read("cb-main", source(url))
     assert seen == []
 
@@ -159,7 +144,7 @@ def test_a_host_is_allowed_by_its_whole_name_whatever_its_case() -> None:
         with pytest.raises(BookInvalid, match="not on the public internet"):
             books(allowed="books.internal", resolve=inside).read("cb-main", source(f"https://{name}/book"))
     reached = books(allowed="localhost", resolve=lambda host, port: look_up("127.0.0.1", port))
-    with endpoint(Answer(200, CONTENT)) as (url, _):
+    with answering(Answer(200, CONTENT)) as (url, _):
         assert reached.read("cb-main", source(url.replace("127.0.0.1", "LocalHost"))) == BOOK
 
 
@@ -167,7 +152,7 @@ def test_a_name_is_looked_up_once_and_the_connection_goes_to_that_very_address(m
     """So a name that means another address a moment later (DNS rebinding) leads nowhere else."""
     answers = [["127.0.0.1"], ["127.0.0.99"]]
     monkeypatch.setattr(pinned, "is_public", lambda address: address == "127.0.0.1")
-    with endpoint(Answer(200, CONTENT)) as (url, seen):
+    with answering(Answer(200, CONTENT)) as (url, seen):
         port = int(url.rpartition(":")[2])
         monkeypatch.setattr(socket, "getaddrinfo", no_second_look_up(socket.getaddrinfo))
         found = books(allowed="", resolve=lambda host, port: answers.pop(0)).read(
@@ -187,7 +172,7 @@ def no_second_look_up(real: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def test_where_nobody_is_at_one_address_the_next_is_asked() -> None:
-    with endpoint(Answer(200, CONTENT)) as (url, _):
+    with answering(Answer(200, CONTENT)) as (url, _):
         reader = books(resolve=lambda host, port: ["127.0.0.77", "127.0.0.1"])
         assert reader.read("cb-main", source(url)) == BOOK
         nowhere = books(resolve=lambda host, port: ["127.0.0.77", "127.0.0.78"])
@@ -199,7 +184,7 @@ def test_where_nobody_is_at_one_address_the_next_is_asked() -> None:
     ("delivery", "said"), [(Delivery.DROPPED, "was dropped"), (Delivery.CUT_SHORT, "that was cut short")]
 )
 def test_an_address_that_answered_badly_is_not_followed_by_the_next(delivery: Delivery, said: str) -> None:
-    with endpoint(Answer(200, CONTENT, delivery=delivery)) as (url, seen):
+    with answering(Answer(200, CONTENT, delivery=delivery)) as (url, seen):
         with pytest.raises(BookUnavailable, match=said):
             books(resolve=lambda host, port: ["127.0.0.1", "127.0.0.1"]).read("cb-main", source(url))
         assert len(seen) == 1
@@ -324,13 +309,13 @@ def test_a_certificate_of_somebody_else_is_refused_before_the_token_is_shown(
 )
 def test_every_other_status_has_one_meaning(status: int, error: type[Exception], said: str) -> None:
     body = b"" if status == 204 else b'{"message": "no"}'
-    with endpoint(Answer(status, body)) as (url, seen), pytest.raises(error, match=said):
+    with answering(Answer(status, body)) as (url, seen), pytest.raises(error, match=said):
         books().read("cb-main", source(url))
     assert len(seen) == 1
 
 
 def test_a_redirect_is_not_followed() -> None:
-    with endpoint(Answer(302, b"", headers=(("Location", "/elsewhere"),))) as (url, seen):
+    with answering(Answer(302, b"", headers=(("Location", "/elsewhere"),))) as (url, seen):
         with pytest.raises(BookInvalid, match="redirected"):
             books().read("cb-main", source(f"{url}/book"))
         assert [request.path for request in seen] == ["/book"]
@@ -338,7 +323,7 @@ def test_a_redirect_is_not_followed() -> None:
 
 def test_a_page_instead_of_json_is_worth_another_try() -> None:
     page = Answer.of_text("<h1>Just a moment</h1>", status=200, content_type="text/html")
-    with endpoint(page) as (url, _), pytest.raises(BookUnavailable, match="answered with text/html instead of JSON"):
+    with answering(page) as (url, _), pytest.raises(BookUnavailable, match="answered with text/html instead of JSON"):
         books().read("cb-main", source(url))
 
 
@@ -348,7 +333,7 @@ def test_a_token_that_comes_back_is_never_said(status: int) -> None:
         said = request.headers["authorization"]
         return Answer.of_json({"message": said, "account_id": said, "version": TOKEN}, status=status)
 
-    with endpoint(echo) as (url, _), pytest.raises(BookInvalid) as refused:
+    with answering(echo) as (url, _), pytest.raises(BookInvalid) as refused:
         books().read("cb-main", source(url))
     assert TOKEN not in str(refused.value)
     assert "[redacted]" in str(refused.value)
@@ -356,16 +341,19 @@ def test_a_token_that_comes_back_is_never_said(status: int) -> None:
 
 def test_gzip_is_read_and_its_limit_counts_what_comes_out() -> None:
     packed = (("Content-Encoding", "gzip"),)
-    with endpoint(Answer(200, gzip.compress(CONTENT), headers=packed)) as (url, _):
+    with answering(Answer(200, gzip.compress(CONTENT), headers=packed)) as (url, _):
         assert books().read("cb-main", source(url)) == BOOK
     bomb = gzip.compress(b" " * (MAX_BOOK_BYTES + 1))
-    with endpoint(Answer(200, bomb, headers=packed)) as (url, _), pytest.raises(BookInvalid, match="more than we read"):
+    with (
+        answering(Answer(200, bomb, headers=packed)) as (url, _),
+        pytest.raises(BookInvalid, match="more than we read"),
+    ):
         books().read("cb-main", source(url))
 
 
 def test_an_answer_that_drips_does_not_outlive_its_time() -> None:
     dripping = Answer(200, CONTENT, delivery=Delivery.DRIPPED, drip_seconds=0.05)
-    with endpoint(dripping) as (url, _):
+    with answering(dripping) as (url, _):
         began = time.monotonic()
         with pytest.raises(BookUnavailable, match=r"got no whole answer within 0\.3 s"):
             books(seconds=0.3).read("cb-main", source(url))
@@ -373,6 +361,9 @@ def test_an_answer_that_drips_does_not_outlive_its_time() -> None:
 
 
 def test_nothing_is_sent_when_the_time_is_used_up() -> None:
-    with endpoint(Answer(200, CONTENT)) as (url, seen), pytest.raises(BookUnavailable, match=r"the time .* is used up"):
+    with (
+        answering(Answer(200, CONTENT)) as (url, seen),
+        pytest.raises(BookUnavailable, match=r"the time .* is used up"),
+    ):
         books(seconds=0).read("cb-main", source(url))
     assert seen == []

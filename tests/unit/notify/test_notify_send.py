@@ -1,14 +1,14 @@
 """Telling an endpoint: where the request goes, what an answer means, and what may be said of it."""
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
 from notify_kit import SIGNING_SECRET, endpoint
 
-from local.venues.server import Answer, Delivery, Request, VenueServer
+from local.venues.server import Answer, Delivery
+from tests.unit.answering import answering
 from trueup.notify.endpoints import Endpoint, Kind
 from trueup.notify.parcels import Post
 from trueup.notify.send import Outcome, Sender, Told
@@ -18,20 +18,7 @@ TOKEN = "t0ken-of-a-channel-4711"
 BODY = b'{"text": "1.25 BTC"}'
 
 
-@contextmanager
-def answering(answer: Answer | Callable[[Request], Answer]) -> Iterator[tuple[str, list[Request]]]:
-    seen: list[Request] = []
-
-    def respond(request: Request) -> Answer:
-        seen.append(request)
-        return answer(request) if callable(answer) else answer
-
-    server = VenueServer(respond)
-    server.start()
-    try:
-        yield f"http://127.0.0.1:{server.port}/hooks/{TOKEN}?k={TOKEN}", seen
-    finally:
-        server.stop()
+channel = partial(answering, path=f"/hooks/{TOKEN}?k={TOKEN}")
 
 
 def tell(url: str, *, to: Endpoint | None = None, allowed: str = "127.0.0.1", **how: Any) -> Told:
@@ -40,7 +27,7 @@ def tell(url: str, *, to: Endpoint | None = None, allowed: str = "127.0.0.1", **
 
 
 def test_one_post_goes_out_with_body_and_headers() -> None:
-    with answering(Answer.of_text("ok", status=200)) as (url, seen):
+    with channel(Answer.of_text("ok", status=200)) as (url, seen):
         assert tell(url) == Told(Outcome.DELIVERED, "answered 200")
 
     [request] = seen
@@ -61,7 +48,7 @@ def test_one_post_goes_out_with_body_and_headers() -> None:
 )
 def test_a_status_says_whether_it_was_taken_may_be_taken_later_or_never(status: int, outcome: Outcome) -> None:
     elsewhere = (("Location", "http://127.0.0.1:1/"),)
-    with answering(Answer(status, b"", content_type="", headers=elsewhere)) as (url, seen):
+    with channel(Answer(status, b"", content_type="", headers=elsewhere)) as (url, seen):
         assert tell(url).outcome is outcome
 
     assert len(seen) == 1, "no second attempt, and no redirect, within a request"
@@ -70,19 +57,19 @@ def test_a_status_says_whether_it_was_taken_may_be_taken_later_or_never(status: 
 @pytest.mark.parametrize(("stated", "seconds"), [("30", 30), ("1.5", 1.5), ("soon", None), (None, None)])
 def test_an_endpoints_own_wait_is_passed_on(stated: str | None, seconds: float | None) -> None:
     headers = () if stated is None else (("Retry-After", stated),)
-    with answering(Answer(429, b"", headers=headers)) as (url, _):
+    with channel(Answer(429, b"", headers=headers)) as (url, _):
         assert tell(url).wait_seconds == seconds
 
 
 def test_what_a_vendor_says_of_a_refusal_is_passed_on_without_what_is_secret() -> None:
-    with answering(Answer.of_text(f"invalid_blocks for {TOKEN}, 1.25 BTC", status=400)) as (url, _):
+    with channel(Answer.of_text(f"invalid_blocks for {TOKEN}, 1.25 BTC", status=400)) as (url, _):
         words = tell(url).words
 
     assert words == "answered 400: invalid_blocks for [redacted], [number] BTC"
 
 
 def test_what_a_webhook_says_is_not_passed_on_since_it_could_be_what_it_was_told() -> None:
-    with answering(Answer.of_text("you said 125 BTC", status=400)) as (url, _):
+    with channel(Answer.of_text("you said 125 BTC", status=400)) as (url, _):
         assert tell(url, to=endpoint(Kind.WEBHOOK, url=url)).words == "answered 400"
 
 
@@ -90,7 +77,7 @@ def test_what_a_webhook_says_is_not_passed_on_since_it_could_be_what_it_was_told
 
 
 def test_nobody_at_the_address_is_for_later() -> None:
-    with answering(Answer(200)) as (url, _):
+    with channel(Answer(200)) as (url, _):
         pass
     told = tell(url)
     assert told.outcome is Outcome.LATER
@@ -99,12 +86,12 @@ def test_nobody_at_the_address_is_for_later() -> None:
 
 
 def test_an_endpoint_that_drops_the_connection_is_for_later() -> None:
-    with answering(Answer(200, delivery=Delivery.DROPPED)) as (url, _):
+    with channel(Answer(200, delivery=Delivery.DROPPED)) as (url, _):
         assert tell(url) == Told(Outcome.LATER, "dropped the connection without an answer")
 
 
 def test_an_endpoint_that_never_answers_is_left_in_time_and_is_for_later() -> None:
-    with answering(Answer(200, held_by=threading.Event())) as (url, _):
+    with channel(Answer(200, held_by=threading.Event())) as (url, _):
         assert tell(url, seconds=0.2) == Told(Outcome.LATER, "got no whole answer within 0.2 s")
 
 
@@ -117,12 +104,12 @@ def test_an_answer_that_begins_counts_whatever_becomes_of_its_body(
 ) -> None:
     """Or what was taken would be told again, and again."""
     answer = Answer(status, b"x" * 1_000, delivery=how, drip_seconds=0.05)
-    with answering(answer) as (url, _):
+    with channel(answer) as (url, _):
         assert tell(url, seconds=0.3).outcome is outcome
 
 
 def test_an_answer_that_is_too_long_counts() -> None:
-    with answering(Answer(200, b"x" * 1_000_000)) as (url, _):
+    with channel(Answer(200, b"x" * 1_000_000)) as (url, _):
         assert tell(url).outcome is Outcome.DELIVERED
 
 
@@ -139,7 +126,7 @@ def test_a_name_that_leads_inside_is_told_nothing(addresses: list[str]) -> None:
 
 
 def test_this_machine_is_told_only_if_it_is_named() -> None:
-    with answering(Answer(200)) as (url, seen):
+    with channel(Answer(200)) as (url, seen):
         assert tell(url, allowed="hooks.internal").outcome is Outcome.REFUSED
     assert seen == []
 
@@ -152,7 +139,7 @@ def test_a_name_is_looked_up_once_and_told_at_that_very_address(monkeypatch: pyt
         asked.append(host)
         return ["127.0.0.1"] if len(asked) == 1 else ["127.0.0.99"]
 
-    with answering(Answer(200)) as (url, seen):
+    with channel(Answer(200)) as (url, seen):
         assert tell(url.replace("127.0.0.1", "hooks.example.com"), resolve=resolve).outcome is Outcome.DELIVERED
     assert asked == ["hooks.example.com"]
     assert seen[0].host.startswith("hooks.example.com:")
