@@ -80,6 +80,7 @@ def advance(
         report,
         report.observed_at,
         looked_again=again is not None,
+        shows_nothing=any(line.kind is Kind.ACCOUNT_EMPTY for line in report.lines),
         is_newest=history.looked_at is None or history.looked_at < report.observed_at,
     )
     lines = tuple(steps.of(line) for line in report.lines)
@@ -155,6 +156,8 @@ class _Steps:
     report: AccountReport
     at: datetime
     looked_again: bool
+    shows_nothing: bool
+    """Whether the account as a whole is a break (rule 1)."""
     is_newest: bool
     """Else a newer look was here before: this one says what it saw, and changes nothing."""
     changed: dict[str, Track] = field(default_factory=dict)
@@ -231,7 +234,7 @@ class _Steps:
 
     def _is_of_an_empty_account(self, line: Line) -> bool:
         """Tell whether people hear of the account as a whole instead: then nothing was said of this line."""
-        return line.wallet is not None and any(one.kind is Kind.ACCOUNT_EMPTY for one in self.report.lines)
+        return line.wallet is not None and self.shows_nothing
 
     def _seen(self, line: Line, alerting: Alerting, news: News | None, *, confirmed: bool) -> Seen:
         severity, kind = line.severity or Severity.OK, line.kind or Kind.QUANTITY
